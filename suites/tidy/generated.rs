@@ -119,7 +119,7 @@ mod tests {
         let row = page.lines().find(|line| line.starts_with("| `node-pause` |")).expect("a row");
         assert_eq!(
             row,
-            "| `node-pause` | `freeze` | pauses a node for some seconds | the cluster | `deploy` | 2 nodes |"
+            "| `node-pause` | `freeze` | pauses a node for a few seconds | the cluster | `deploy` | 2 nodes |"
         );
         assert_eq!(cell("a|b\nc"), "a\\|b c");
     }

@@ -70,7 +70,7 @@ impl Assessment {
         let quoted: Vec<&str> = same.iter().take(self.quoted).map(|finding| finding.reason.as_str()).collect();
         let mut reason = quoted.join("; ");
         if same.len() > self.quoted {
-            reason.push_str(&format!("; and {} more of the kind", same.len() - self.quoted));
+            reason.push_str(&format!("; and {} more like this", same.len() - self.quoted));
         }
         let evidence = distinct(same.into_iter().flat_map(|finding| finding.evidence));
         Finding::new(verdict, reason, evidence)

@@ -148,7 +148,7 @@ fn cut_short(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     let Some(last) = case.outer_steps(scenario).last() else {
         let told = told(case, scenario);
         let cause = told.as_ref().map(|told| root(case, told));
-        return Some(because(format!("the scenario {scenario} was not begun"), None, told, cause));
+        return Some(because(format!("the scenario {scenario} did not start"), None, told, cause));
     };
     let seq = last.mark.seq;
     match &last.it.phase {
@@ -169,7 +169,7 @@ fn cut_short(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
 /// The inconclusive finding about a scenario that ended but was not seen to begin.
 fn unbegun(case: &Case<'_>, scenario: Scenario) -> Option<Finding> {
     let began = case.outer_steps(scenario).any(|step| step.phase == Phase::Begin);
-    (!began).then(|| Finding::inconclusive(format!("the scenario {scenario} was not seen to begin"), []))
+    (!began).then(|| Finding::inconclusive(format!("the start of the scenario {scenario} was not recorded"), []))
 }
 
 /// The inconclusive finding about a scenario that ended although one of its steps failed.

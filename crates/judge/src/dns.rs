@@ -70,10 +70,7 @@ fn budget(case: &Case<'_>) -> Judged<Budget> {
     match corefile.as_ref().map(|corefile| &corefile.value) {
         Some(Value::String(text)) => Ok(Budget::of(text, &case.subject.domain)),
         Some(Value::Bool(false)) => Ok(Budget::usual()),
-        _ => Err(Finding::inconclusive(
-            "the Corefile was not read, so nobody knows for how long an old answer may live",
-            [],
-        )),
+        _ => Err(Finding::inconclusive("the Corefile was not read, so the cache time is unknown", [])),
     }
 }
 
@@ -93,8 +90,8 @@ impl<'e> Told<'e> {
     /// The number of checkpoints in words.
     fn when(&self) -> String {
         match self.checkpoints.len() {
-            1 => "at 1 moment".to_owned(),
-            count => format!("at {count} moments"),
+            1 => "at 1 checkpoint".to_owned(),
+            count => format!("at {count} checkpoints"),
         }
     }
 }
@@ -120,12 +117,12 @@ fn weigh_all<'e>(zone: &Zone<'_, 'e>, assessment: &mut Assessment, query: &Query
 
 /// The inconclusive finding about a name that was not queried.
 fn unasked(query: &Query) -> Finding {
-    Finding::inconclusive(format!("{} of {} was not asked for by anybody", query.types(), query.name), [])
+    Finding::inconclusive(format!("{} of {} was not queried", query.types(), query.name), [])
 }
 
 /// The inconclusive finding if no pod was Ready when its name was queried.
 fn nobody_there(name: &str, checkpoint: &Checkpoint, seq: u64) -> Finding {
-    let reason = format!("no pod that {name} must lead to was Ready {} (#{seq})", during(checkpoint));
+    let reason = format!("no pod that {name} must resolve to was Ready {} (#{seq})", during(checkpoint));
     Finding::inconclusive(reason, [seq])
 }
 
@@ -138,33 +135,33 @@ fn known(case: &Case<'_>, asked: u64) -> Judged<()> {
 fn times_besides(count: usize) -> String {
     match count {
         0 => String::new(),
-        1 => "; and once besides".to_owned(),
-        count => format!("; and {count} times besides"),
+        1 => "; and once more".to_owned(),
+        count => format!("; and {count} more times"),
     }
 }
 
 /// The slowest of several names, for the reason of a pass.
 fn slowest(settled: &[Settled], budget: &Budget) -> String {
-    let limit = format!("the budget is {}: {}", seconds(budget.ms * 1000), budget.why);
+    let limit = format!("the limit is {}: {}", seconds(budget.ms * 1000), budget.why);
     match settled.iter().filter_map(|settled| settled.latency_us).max() {
-        Some(latency) => format!("the slowest was right {} after the last change ({limit})", seconds(latency)),
-        None => format!("all were right from the first question ({limit})"),
+        Some(latency) => format!("the slowest answer was correct {} after the last change ({limit})", seconds(latency)),
+        None => format!("all answers were correct from the first query ({limit})"),
     }
 }
 
 pub(super) const SERVICE_RESOLVES_TO_READY_PODS: Check = Check {
     id: "dns::service_resolves_to_ready_pods",
-    statement: "A and AAAA of the headless Service MUST be exactly the set of the addresses of its ready pods.",
+    statement: "The A and AAAA records of the headless Service MUST be exactly the addresses of its ready pods.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1",
     explain: "\
-Clients that take any server take it from this answer: a missing address is a server that nobody uses, one too many is
-a connection that fails.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption.
-Sets are compared with the addresses in the Pod watch; with publishNotReadyAddresses pods need not be Ready. A holds
-those of IPv4 and AAAA those of IPv6, as far as the Service has the family; the other type has no records, and the name
-exists all the same.
-The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
-Usually wrong: the Service has a ClusterIP, or its selector matches no pod or pods of somebody else's.",
+Clients that can use any server choose it from this answer. A missing address is a server that nobody uses; an extra
+address is a connection that fails.
+Each CoreDNS pod is queried over UDP and TCP from two namespaces, once all pods are Ready and after each disruption. The
+answers are compared as sets with the addresses in the Pod watch. With publishNotReadyAddresses pods need not be Ready.
+A must hold the IPv4 addresses and AAAA the IPv6 addresses if the Service has that family. For a family that it does not
+have, the name must exist but have no records.
+The time from the last change to the first answer that stays correct is reported and compared with the Corefile's limit.
+Common causes: the Service has a ClusterIP; or its selector matches no pods, or pods of another workload.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Service)],
     judge: service_resolves_to_ready_pods,
@@ -175,25 +172,25 @@ fn service_resolves_to_ready_pods(file: &CaseFile<'_>) -> Finding {
         let (zone, query, mut told) = (Zone::of(case)?, Query::service(case), Told::default());
         weigh_all(&zone, assessment, &query, &mut told);
         let (types, name, when) = (query.types(), &query.name, told.when());
-        Ok(format!("{types} of {name} was the set of the ready pods {when}; {}", slowest(&told.settled, &zone.budget)))
+        Ok(format!("{types} of {name} listed exactly the ready pods {when}; {}", slowest(&told.settled, &zone.budget)))
     })
 }
 
 pub(super) const EACH_POD_HAS_ITS_NAME: Check = Check {
     id: "dns::each_pod_has_its_name",
-    statement: "A and AAAA of <pod>.<service>.<namespace>.svc.<domain> MUST be the addresses of that pod and no \
-                others.",
+    statement: "The A and AAAA records of <pod>.<service>.<namespace>.svc.<domain> MUST be exactly the addresses of \
+                that pod.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1 (hostname) and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
-Replicas find their source, and clients the primary, by this name alone.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready, after each disruption, and
-for the pod that joins; the answer must be the address that the Pod watch shows, of each family that the Service has.
-A pod that is not there must have no name. Besides, `getent ahosts` looks each name up in the other pods of the set,
-once all are Ready: that is what the server there will be told.
-The time from the last change to the first answer that stays right is reported and held to the Corefile's budget.
-Usually wrong: spec.serviceName is not the name of the Service, the Service is not headless, or it selects other pods;
-or, where only the lookups are wrong, hostAliases in the template give the name another address.",
+Replicas find their source, and clients find the primary, by this name only.
+Each CoreDNS pod is queried over UDP and TCP from two namespaces, once all pods are Ready, after each disruption, and
+when a pod joins. The answer must be the pod's address in the Pod watch, for each IP family of the Service. A pod that
+does not exist must have no name. In addition, `getent ahosts` resolves each name in the other pods of the set once all
+are Ready, because that is the answer the server gets there.
+The time from the last change to the first answer that stays correct is reported and compared with the Corefile's limit.
+Common causes: spec.serviceName is not the name of the Service; the Service is not headless, or it selects other pods;
+or, if only the lookups in pods are wrong, hostAliases in the template map the name to another address.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Pods), Need::Exec(LOOKUP)],
     judge: each_pod_has_its_name,
@@ -209,7 +206,7 @@ fn each_pod_has_its_name(file: &CaseFile<'_>) -> Finding {
         let types: BTreeSet<String> = queries.iter().map(Query::types).collect();
         let types = Vec::from_iter(types).join(" and ");
         let (pods, slowest) = (asked_pods(case).join(", "), slowest(&told.settled, &zone.budget));
-        Ok(format!("{types} of {pods} led to each pod's own address {when}{whom}; {slowest}"))
+        Ok(format!("{types} of {pods} resolved to each pod's own address {when}{whom}; {slowest}"))
     })
 }
 
@@ -225,15 +222,15 @@ fn asked_pods(case: &Case<'_>) -> Vec<String> {
 
 pub(super) const ABSENT_POD_IS_NXDOMAIN: Check = Check {
     id: "dns::absent_pod_is_nxdomain",
-    statement: "The name of an ordinal that is gone MUST be NXDOMAIN within the time for which the Corefile lets \
-                answers be cached.",
+    statement: "The DNS name of a pod that was scaled down MUST return NXDOMAIN within the cache time that the \
+                Corefile allows.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.1 and \
              https://www.rfc-editor.org/rfc/rfc8020",
     explain: "\
-A name that outlives its pod sends clients to an address that the next pod of somebody else may get.
-After the scale-down the names of the pods that went are asked for, of every CoreDNS pod, until all say NXDOMAIN. The
-limit is the Corefile's, counted from the pod's DELETED event. An answer without records but without NXDOMAIN is wrong.
-Usually wrong: the Corefile caches for long; or somebody keeps Endpoints by hand.",
+A name that outlives its pod sends clients to an address that a pod of another workload may get next.
+After the scale-down, each CoreDNS pod is queried for the names of the removed pods until all answers are NXDOMAIN. The
+limit comes from the Corefile and counts from the pod's DELETED event. An empty answer that is not NXDOMAIN is wrong.
+Common causes: the Corefile has a long cache time; or somebody maintains Endpoints by hand.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: absent_pod_is_nxdomain,
@@ -244,7 +241,7 @@ fn absent_pod_is_nxdomain(file: &CaseFile<'_>) -> Finding {
         let zone = Zone::of(case)?;
         let Some(ScaleDown { asked, to, .. }) = case.scale_down() else {
             return Err(match case.subject.replicas {
-                0 | 1 => Finding::skipped("the set has one pod: no ordinal can go"),
+                0 | 1 => Finding::skipped("the set has one pod: no pod can be scaled down"),
                 _ => Finding::inconclusive("the set was not scaled down", []),
             });
         };
@@ -259,7 +256,7 @@ fn absent_pod_is_nxdomain(file: &CaseFile<'_>) -> Finding {
                 }
                 None => {
                     let when = during(&Checkpoint::ScaledDown);
-                    let reason = format!("{} of {} was not asked for {when}: by anybody", query.types(), query.name);
+                    let reason = format!("{} of {} was not queried {when}", query.types(), query.name);
                     assessment.reject(Finding::inconclusive(reason, []));
                 }
             }
@@ -291,5 +288,5 @@ fn gone_by(case: &Case<'_>, pod: &str, asked: u64) -> Judged<Mark> {
     let until = case.next_fault(asked);
     let life = case.timeline.pod_at(pod, asked);
     let gone = life.and_then(|life| life.deleted).filter(|mark| (asked..until).contains(&mark.seq));
-    gone.ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to go in the scale-down"), [asked]))
+    gone.ok_or_else(|| Finding::inconclusive(format!("{pod} was not seen to be gone after the scale-down"), [asked]))
 }

@@ -180,7 +180,7 @@ fn of(run: &Run, topic: Topic) -> (&'static Expectation, String) {
 impl Expectation {
     fn why(&self, version: &str, readable: bool) -> String {
         if !readable {
-            return format!("`{version}` is no version of Kubernetes that can be read: the newest is expected");
+            return format!("`{version}` is not a known Kubernetes version, so the newest is assumed");
         }
         match (self.since, self.until) {
             (None, None) => "every version of Kubernetes".to_owned(),

@@ -35,7 +35,7 @@ impl fmt::Display for Need {
     /// What must be there, in the words of `steadfast explain`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sql(question) => write!(f, "the answer of each server that is asked for {}", topic(*question)),
+            Self::Sql(question) => write!(f, "the answer of each server to a query for {}", topic(*question)),
             Self::Exec(argv) => write!(f, "the output of `{}` in each pod", argv.join(" ")),
             Self::Names(names) => write!(f, "the answers of each DNS server to {names}"),
             Self::Acts => f.write_str("the proof of each act"),
@@ -77,7 +77,7 @@ impl Expected {
         let what = match need {
             Need::Sql(question) => format!("{pod} was not asked for {}", topic(*question)),
             Need::Exec(argv) => format!("`{}` was not run in {pod}", argv.join(" ")),
-            Need::Names(names) => format!("DNS was not asked for {}", names.words(pod)),
+            Need::Names(names) => format!("DNS was not queried for {}", names.words(pod)),
             Need::Acts => String::new(),
         };
         format!("{what} {} (scenario {scenario})", during(checkpoint))

@@ -70,7 +70,7 @@ fn done_without(case: &Case<'_>, done: &str, life: &PodLife, ready: Mark, at: Ma
     } else if life.deleting_at(at.seq) {
         "being deleted"
     } else {
-        "not Ready any more"
+        "no longer Ready"
     };
     let reason = format!("{done} while {which}, Ready since #{}, was {why}", ready.seq);
     let since = lost(life, at.seq).unwrap_or(at);
@@ -83,15 +83,16 @@ fn done_without(case: &Case<'_>, done: &str, life: &PodLife, ready: Mark, at: Ma
 
 pub(super) const AT_MOST_ONE_POD_PER_ORDINAL: Check = Check {
     id: "ordering::at_most_one_pod_per_ordinal",
-    statement: "Two pods with different UIDs MUST NOT bear the same name at the same time.",
+    statement: "Two pods with different UIDs MUST NOT have the same name at the same time.",
     source: "https://kubernetes.io/docs/tasks/run-application/force-delete-stateful-set-pod/#statefulset-considerations",
     explain: "\
-Two servers on one data directory, or two primaries of one name, destroy data: at most one is the set's main promise.
-Judged from the Pod watch: a pod of a name must be DELETED before another UID of that name is ADDED. Each name must have
-had a second pod, since the first one's alone shows nothing.
-What the API server shows is judged. After a forced deletion (grace period 0) a container may still run on a node that
-cannot be reached, and no watch can show that.
-Usually wrong: nothing that a manifest can do; look for a second controller, or for a store that lost events.",
+Two servers on one data directory, or two primaries under one name, destroy data. That a name has at most one pod is the
+main guarantee of a StatefulSet.
+Judged from the Pod watch: a pod must be DELETED before another UID with the same name is ADDED. Each name needs a
+second pod, because a single pod proves nothing.
+Only what the API server shows is judged. After a forced deletion (grace period 0) a container may still run on an
+unreachable node, and no watch can show that.
+Common causes: no manifest can cause this. Look for a second controller, or for a store that lost events.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: at_most_one_pod_per_ordinal,
@@ -102,10 +103,11 @@ fn at_most_one_pod_per_ordinal(file: &CaseFile<'_>) -> Finding {
         for life in &case.timeline.pods {
             let at = life.added.seq;
             for other in case.timeline.pods.alive_at(&life.name, at).filter(|other| other.added.seq < at) {
-                let ends =
-                    other.deleted.map_or("was never seen to go".to_owned(), |gone| format!("went at #{}", gone.seq));
+                let ends = other
+                    .deleted
+                    .map_or("was never seen to be gone".to_owned(), |gone| format!("was gone only at #{}", gone.seq));
                 let (new, old) = (short(&life.uid), short(&other.uid));
-                let reason = format!("{} was borne by uid {new} from #{at} while uid {old} {ends}", life.name);
+                let reason = format!("uid {new} had the name {} from #{at} while uid {old} {ends}", life.name);
                 let fail = Finding::fail(reason, [at, other.added.seq].into_iter().chain(other.deleted.map(|m| m.seq)));
                 assessment.reject(case.gap("Pod", 0, at).unwrap_or(fail));
             }
@@ -126,7 +128,7 @@ fn bearers(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
             [] => assessment.reject(Finding::inconclusive(format!("{pod} was never seen"), [])),
             [only] => {
                 let reason =
-                    format!("{pod} was never replaced (#{}): nobody could have borne its name too", only.added.seq);
+                    format!("{pod} was never replaced (#{}), so no other pod could have had its name", only.added.seq);
                 assessment.reject(Finding::inconclusive(reason, [only.added.seq]));
             }
             _ => {}
@@ -134,7 +136,7 @@ fn bearers(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
         assessment.cite(lives.iter().map(|life| life.added.seq));
         counts.push(format!("{pod} {}", lives.len()));
     }
-    Ok(format!("pods that bore a name, one after the other: {}", counts.join(", ")))
+    Ok(format!("pods of each name, one after the other: {}", counts.join(", ")))
 }
 
 /// An inconclusive finding, with the unmet wait of that stretch of the log as its reason if there is one.

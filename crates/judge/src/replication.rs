@@ -34,17 +34,17 @@ pub(super) use semi_sync::COMMITS_WAIT_FOR_A_REPLICA;
 
 pub(super) const REPLICAS_FOLLOW_BY_STABLE_NAME: Check = Check {
     id: "replication::replicas_follow_by_stable_name",
-    statement: "On every replica both replication threads MUST run, and the source's host MUST be the stable DNS name of \
-                the first pod.",
+    statement: "On each replica both replication threads MUST run, and the source's host MUST be the stable DNS name \
+                of the first pod.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/show-replica-status.html and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
-A replica that follows an address works until the source is created again with another one, which is the first night.
-The replication status of each replica is read once replication was configured, after each disruption and in the end:
-both threads must say Yes, and the host must be <pod>.<service>, alone or with the rest of the stable name. Where it has
-several channels, the threads of each must run, and one of them must follow the first pod.
-Usually wrong: the source was configured by its IP or by the Service's name, which is any pod; the replication user is
-missing or its password is not taken (Last_IO_Error 1045); or a replica came back without its data.",
+A replica that follows an IP address works only until the source is recreated with another address.
+The replication status of each replica is read once replication was configured, after each disruption, and at the end.
+Both threads must say Yes. The host must be <pod>.<service>, alone or with the rest of the stable name. If a replica has
+several channels, the threads of each channel must run, and one channel must follow the first pod.
+Common causes: the source was configured by its IP address, or by the Service's name, which resolves to any pod; the
+replication user is missing or its password is rejected (Last_IO_Error 1045); or a replica came back without its data.",
     scenarios: &[Scenario::Replicate],
     minimum: &[Need::Sql(Question::ReplicaStatus)],
     judge: replicas_follow_by_stable_name,
@@ -61,7 +61,7 @@ fn replicas_follow_by_stable_name(file: &CaseFile<'_>) -> Finding {
             }
             replicas.push(pod);
         }
-        Ok(format!("{} follow {} by its stable name", replicas.join(", "), case.subject.primary()))
+        Ok(format!("{} replicate from {} by its stable name", replicas.join(", "), case.subject.primary()))
     })
 }
 
@@ -85,7 +85,7 @@ fn follows_by(case: &Case<'_>, answer: Seen<'_, Sql>, checkpoint: &Checkpoint) -
     }
     if !channels.iter().any(|channel| is_stable_name(case.subject, channel.host)) {
         let (hosts, name) = (hosts(&channels), case.subject.fqdn(&case.subject.primary()));
-        let reason = format!("{pod} follows {hosts}, not `{name}` {} (#{seq})", during(checkpoint));
+        let reason = format!("{pod} replicates from {hosts}, not from `{name}` {} (#{seq})", during(checkpoint));
         return Err(Finding::fail(reason, [seq]));
     }
     Ok(seq)
@@ -137,7 +137,10 @@ fn channels<'a>(answer: Seen<'a, Sql>) -> Judged<Vec<ReplicaStatus<'a>>> {
     let channels: Vec<_> = answer.rows()?.iter().map(ReplicaStatus::of).collect();
     if channels.is_empty() {
         let seq = answer.mark.seq;
-        return Err(Finding::fail(format!("{} replicates nothing: its status is empty (#{seq})", answer.pod), [seq]));
+        return Err(Finding::fail(
+            format!("{} is not a replica: its replication status is empty (#{seq})", answer.pod),
+            [seq],
+        ));
     }
     Ok(channels)
 }
@@ -179,23 +182,23 @@ fn has_replicas(case: &Case<'_>) -> Judged<()> {
     if case.subject.replicas > 1 {
         return Ok(());
     }
-    Err(Finding::skipped("the set has one pod: there is nobody to replicate to"))
+    Err(Finding::skipped("the set has one pod: there is no replica"))
 }
 
 pub(super) const REPLICAS_REFUSE_WRITES: Check = Check {
     id: "replication::replicas_refuse_writes",
-    statement: "A write on a replica MUST be refused with error 1290, even from an account with every privilege; on \
-                MariaDB, where nothing refuses such an account, from an ordinary one.",
+    statement: "A replica MUST refuse a write with error 1290, even from an account with all privileges. MariaDB \
+                cannot refuse such an account, so there a replica MUST refuse a write from an ordinary account.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_super_read_only and \
              https://mariadb.com/kb/en/server-system-variables/#read_only",
     explain: "\
-One write on a replica is an errant transaction: the replica differs from its source for ever and can never take over.
-It is tried, not read: an insert inside a transaction that is rolled back, as the account that the harness uses; once
-replication was configured, after each disruption, and on a replica that joins; one that was accepted is one too many.
-MariaDB has read_only alone, which lets pass who has READ_ONLY ADMIN; there the insert comes from an account that may do
-nothing but insert.
-Usually wrong: read_only is on without super_read_only, which lets administrators write; or it is set at run time only,
-and gone after a restart.",
+One write on a replica is an errant transaction: the replica differs from its source for good and can never replace it.
+The check tries a write instead of reading the setting: an insert in a transaction that is rolled back, with the account
+of the harness. It does so once replication was configured, after each disruption, and on a replica that joins. A single
+accepted write is a violation. MariaDB has only read_only, which does not stop accounts with READ_ONLY ADMIN; there the
+insert uses an account that may only insert.
+Common causes: read_only is on without super_read_only, so administrators can write; or it was set only at run time and
+is lost after a restart.",
     scenarios: &[Scenario::Replicate],
     minimum: &[Need::Sql(Question::TryWrite)],
     judge: replicas_refuse_writes,

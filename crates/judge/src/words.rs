@@ -51,15 +51,15 @@ pub(super) fn during(checkpoint: &Checkpoint) -> String {
         Checkpoint::Deletion { pod } => format!("after the deletion of {pod}"),
         Checkpoint::BeforeKill { pod } => format!("before {pod} was killed"),
         Checkpoint::Kill { pod } => format!("after {pod} was killed"),
-        Checkpoint::Held { pod } => format!("while {pod} was held un-Ready"),
+        Checkpoint::Held { pod } => format!("while {pod} was held unready"),
         Checkpoint::Released { pod } => format!("once {pod} was Ready again"),
         Checkpoint::ScaledDown => "after the scale-down".to_owned(),
         Checkpoint::ScaledUp => "after the scale-up".to_owned(),
         Checkpoint::Recovered { scenario } => format!("after the scenario {scenario}"),
-        Checkpoint::Joined => "once a new replica had joined".to_owned(),
+        Checkpoint::Joined => "after a new replica had joined".to_owned(),
         Checkpoint::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
         Checkpoint::Upgrading { steps } => format!("after step {steps} of the upgrade"),
-        Checkpoint::Settled => "in the end".to_owned(),
+        Checkpoint::Settled => "at the end".to_owned(),
     }
 }
 
@@ -75,9 +75,9 @@ pub(super) fn topic(question: Question) -> &'static str {
         Question::Rows => "the ledger's rows",
         Question::Digest => "its tables' checksums",
         Question::TryWrite => "a write",
-        Question::Settings => "its settings of durability",
+        Question::Settings => "its durability settings",
         Question::Entries => "the rows of the witness's ledger",
-        Question::SemiSync => "its state of semi-synchronous replication",
+        Question::SemiSync => "its semi-synchronous replication status",
         Question::Uptime => "its uptime",
         Question::FaultInjection => "an injected fault",
     }

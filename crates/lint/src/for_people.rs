@@ -12,7 +12,7 @@ pub(super) fn render(linted: &Linted, width: usize) -> String {
     let objects = if linted.objects == 1 { "1 object".to_owned() } else { format!("{} objects", linted.objects) };
     let passed_over = match linted.passed_over.as_slice() {
         [] => String::new(),
-        files => format!("; passed over, as without objects: {}", files.join(", ")),
+        files => format!("; skipped, no objects: {}", files.join(", ")),
     };
     let accepted = match linted.accepted.len() {
         0 => String::new(),

@@ -47,7 +47,7 @@ impl Choice for Format {
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Text, "text", "For people: each with its line and a caret"),
         (Self::Json, "json", r#"For programs: `{"schema":1,"findings":[…],"summary":{…}}`"#),
-        (Self::Sarif, "sarif", "For code hosts: SARIF 2.1.0, as code scanning takes it"),
+        (Self::Sarif, "sarif", "For code hosts: SARIF 2.1.0, as code scanning accepts it"),
     ];
 }
 
@@ -124,7 +124,7 @@ pub enum LintError {
         rule: String,
     },
     /// There is no StatefulSet: reporting success would hide a wrong path.
-    #[error("{path} holds no StatefulSet ({objects}); give the manifests of one")]
+    #[error("{path} has no StatefulSet ({objects}); give the manifests of one")]
     NoStatefulSet {
         /// The path.
         path: String,

@@ -60,8 +60,8 @@ async fn manifests_without_a_set_are_refused() {
         }
     };
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
-    assert_snapshot!(refused(pod).await, @"a.yaml holds no StatefulSet (only Pod a); give the manifests of one");
-    assert_snapshot!(refused("").await, @"a.yaml holds no StatefulSet (it is empty); give the manifests of one");
+    assert_snapshot!(refused(pod).await, @"a.yaml has no StatefulSet (only Pod a); give the manifests of one");
+    assert_snapshot!(refused("").await, @"a.yaml has no StatefulSet (it is empty); give the manifests of one");
 }
 
 /// The result for the sample's set with this comment, and with these rules accepted.

@@ -100,16 +100,26 @@ pub const SCENARIOS: [Description; 18] = {
         Description { scenario, name, formerly, acts, needs, disrupts, in_containers, nodes, pods, one_more_pod }
     }
     [
-        described(Deploy, "deploy", Nothing, "applies the manifests, waits for every pod, and asks each one who it is"),
+        described(
+            Deploy,
+            "deploy",
+            Nothing,
+            "applies the manifests, waits for all pods, and reads the identity of each",
+        ),
         described(
             Replicate,
             "replicate",
             Nothing,
-            "configures replication by the primary's stable name, starts the ledger",
+            "configures replication with the primary's stable name and starts the ledger",
         ),
-        described(Upgrade, "upgrade", Cluster, "upgrades the control plane, then each node, and compares the state"),
+        described(
+            Upgrade,
+            "upgrade",
+            Cluster,
+            "upgrades the control plane, then each node, and compares the state after each step",
+        ),
         described(Restart, "restart", Workload, "deletes each pod in turn, highest ordinal first"),
-        described(Unready, "unready", Workload, "holds a pod un-Ready, and deletes the primary's pod meanwhile"),
+        described(Unready, "unready", Workload, "holds a pod unready and deletes the primary's pod meanwhile"),
         Description {
             formerly: Some("crash"),
             in_containers: true,
@@ -119,17 +129,27 @@ pub const SCENARIOS: [Description; 18] = {
             formerly: Some("together"),
             ..described(DeleteAll, "delete-all", Workload, "deletes every pod at once")
         },
-        described(Scale, "scale", Workload, "scales to one pod and back, at first while that one is held un-Ready"),
+        described(
+            Scale,
+            "scale",
+            Workload,
+            "scales down to one pod and back up, at first while that pod is held unready",
+        ),
         Description {
             one_more_pod: true,
-            ..described(Grow, "grow", Workload, "scales to one pod more, which joins the replicas, and back")
+            ..described(Grow, "grow", Workload, "scales up by one pod, which joins as a replica, and back down")
         },
-        described(Roll, "roll", Workload, "updates the template: one pod, all, an image that cannot start, and back"),
-        described(Drain, "drain", Cluster, "cordons a node and evicts the set's pods there"),
+        described(
+            Roll,
+            "roll",
+            Workload,
+            "updates the template of one pod, then of all, tries an image that cannot start, and reverts",
+        ),
+        described(Drain, "drain", Cluster, "cordons a node and evicts the set's pods from it"),
         Description {
             formerly: Some("freeze"),
             nodes: 2,
-            ..described(NodePause, "node-pause", Cluster, "pauses a node for some seconds")
+            ..described(NodePause, "node-pause", Cluster, "pauses a node for a few seconds")
         },
         Description {
             formerly: Some("outage"),
@@ -146,10 +166,20 @@ pub const SCENARIOS: [Description; 18] = {
         },
         Description {
             pods: 2,
-            ..described(Claims, "claims", Workload, "scales the last pod away while claims are to go with their pods")
+            ..described(
+                Claims,
+                "claims",
+                Workload,
+                "removes the last pod while the retention policy deletes claims with their pods",
+            )
         },
-        described(Settle, "settle", Nothing, "ends the ledger, waits for the replicas, and reads back what they hold"),
-        described(Teardown, "teardown", Nothing, "deletes everything that the run made, and lists what is left"),
+        described(
+            Settle,
+            "settle",
+            Nothing,
+            "ends the ledger, waits for the replicas, and reads the rows of each server",
+        ),
+        described(Teardown, "teardown", Nothing, "deletes everything that the run created and lists what is left"),
     ]
 };
 

@@ -26,7 +26,7 @@ impl<'a> Seen<'a, Sql> {
     /// The value of a column in the only row; inconclusive if it is missing.
     pub(crate) fn value(&self, column: &str) -> Judged<&'a str> {
         self.rows()?.first().and_then(|row| row.get(column)).and_then(Option::as_deref).ok_or_else(|| {
-            let reason = format!("{} did not tell its {column} (#{})", self.it.pod, self.mark.seq);
+            let reason = format!("{} did not return its {column} (#{})", self.it.pod, self.mark.seq);
             Finding::inconclusive(reason, [self.mark.seq])
         })
     }

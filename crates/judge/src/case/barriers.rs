@@ -78,7 +78,9 @@ impl<'a> Known<'a> {
 
     /// What is wrong with the set that a barrier waited for, if anything.
     fn objection(&self, barrier: &Seen<'a, Sql>, primary: &str) -> Option<String> {
-        let Some(set) = set_of(barrier) else { return Some("nobody can read what it waited for".to_owned()) };
+        let Some(set) = set_of(barrier) else {
+            return Some("the GTID set that it waited for cannot be read".to_owned());
+        };
         if set.is_empty() {
             return Some("it waited for no transaction".to_owned());
         }
@@ -86,16 +88,19 @@ impl<'a> Known<'a> {
             && let missing = most.beyond(&set)
             && !missing.is_empty()
         {
-            return Some(format!("it did not wait for {missing}, which {primary} was known to have (#{seq})"));
+            return Some(format!("it did not wait for {missing}, although {primary} was known to have it (#{seq})"));
         }
         let Some((said, has_all)) = self.said.get(&barrier.it.checkpoint) else {
-            return self.is_asked.then(|| format!("{primary} was not asked what it had to wait for"));
+            return self.is_asked.then(|| format!("{primary} was not asked for the GTID set to wait for"));
         };
         if !has_all {
-            return Some(format!("{primary} did not say that it had all it was known to have (#{})", said.mark.seq));
+            return Some(format!(
+                "the answer of {primary} lacks transactions that it was known to have (#{})",
+                said.mark.seq
+            ));
         }
         let differs = said.value("barrier").is_ok_and(|said| said.parse() != Ok(set));
-        differs.then(|| format!("{primary} did not ask for what it waited for (#{})", said.mark.seq))
+        differs.then(|| format!("it did not wait for the GTID set of {primary} (#{})", said.mark.seq))
     }
 }
 
@@ -149,14 +154,14 @@ mod tests {
         waits(&mut history, "");
         insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it waited for no transaction (#17)");
         waits(&mut history, "?");
-        insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: nobody can read what it waited for (#18)");
+        insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: the GTID set that it waited for cannot be read (#18)");
         waits(&mut history, &format!("{A}:1-7"));
         assert_eq!(unproven(&history), None);
         has(&mut history, "mysql-2", &format!("{A}:1-9"), "");
         waits(&mut history, &format!("{A}:1-7"));
         assert_eq!(unproven(&history), None, "what a replica has says nothing of the primary");
         waits(&mut history, &format!("{A}:1-6"));
-        insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it did not wait for 3e11fa47-71ca-11e1-9e33-c80aa9429560:7, which mysql-0 was known to have (#21) (#22)");
+        insta::assert_snapshot!(unproven(&history).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it did not wait for 3e11fa47-71ca-11e1-9e33-c80aa9429560:7, although mysql-0 was known to have it (#21) (#22)");
         waits(&mut history, &format!("{A}:1-8"));
         assert_eq!(unproven(&history), None);
     }
@@ -184,7 +189,7 @@ mod tests {
         assert_eq!(unproven(&other), None);
         let mut other = history.clone();
         waits(&mut other, &format!("{A}:1-10"));
-        insta::assert_snapshot!(unproven(&other).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not ask for what it waited for (#17) (#18)");
+        insta::assert_snapshot!(unproven(&other).expect("a doubt"), @"the barrier of mysql-1 proves nothing: it did not wait for the GTID set of mysql-0 (#17) (#18)");
         history.sql(&Checkpoint::Settled, "mysql-0", Question::GtidExecuted, broken());
         waits(&mut history, &format!("{A}:1-9"));
         assert!(unproven(&history).is_some());
@@ -192,7 +197,7 @@ mod tests {
         has(&mut less, "mysql-0", &format!("{A}:1-9"), &format!("{A}:1-9"));
         has(&mut less, "mysql-0", &format!("{A}:1-10"), &format!("{A}:1-8"));
         waits(&mut less, &format!("{A}:1-10"));
-        insta::assert_snapshot!(unproven(&less).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 did not say that it had all it was known to have (#18) (#19)");
+        insta::assert_snapshot!(unproven(&less).expect("a doubt"), @"the barrier of mysql-1 proves nothing: the answer of mysql-0 lacks transactions that it was known to have (#18) (#19)");
         let mut untold = started();
         untold.sql(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, SqlAnswer::Rows(Vec::new()));
         waits(&mut untold, &format!("{A}:1-9"));
@@ -202,7 +207,7 @@ mod tests {
         let columns = [("barrier", "0-1-1"), ("gtid_executed", "0-1-1")];
         elsewhere.sql_row(&Checkpoint::Replicating, "mysql-0", Question::GtidExecuted, columns);
         waits(&mut elsewhere, "0-1-1");
-        insta::assert_snapshot!(unproven(&elsewhere).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 was not asked what it had to wait for (#18)");
+        insta::assert_snapshot!(unproven(&elsewhere).expect("a doubt"), @"the barrier of mysql-1 proves nothing: mysql-0 was not asked for the GTID set to wait for (#18)");
     }
 
     #[test]

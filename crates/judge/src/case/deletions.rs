@@ -80,13 +80,13 @@ impl<'a> Case<'a> {
         let deletions = self.deletions();
         let deleted = |pod: &String| deletions.iter().any(|deletion| deletion.pod == pod && !deletion.killed);
         for pod in self.subject.pods().filter(|pod| !deleted(pod)) {
-            let reason = format!("{pod} was not deleted, so nothing is known of what it would keep");
+            let reason = format!("{pod} was not deleted, so it is unknown what it keeps");
             assessment.reject(Finding::inconclusive(reason, []));
         }
         let judged = deletions.iter().filter_map(|deletion| assessment.check(judge(deletion))).collect();
         let kills = self.subject.replicas > 1 && self.run.acts(Scenario::Unready);
         if kills && !deletions.iter().any(|deletion| deletion.killed) {
-            let reason = "no pod was deleted without grace, so nothing is known of what one would keep then";
+            let reason = "no pod was deleted without a grace period, so it is unknown what a pod keeps then";
             assessment.reject(Finding::inconclusive(reason, []));
         }
         judged
@@ -111,12 +111,12 @@ impl<'a> Case<'a> {
 impl Deletion<'_> {
     /// The suffix for the pod's name that says whether there was a grace period.
     pub(crate) fn manner(&self) -> &'static str {
-        if self.killed { " without grace" } else { "" }
+        if self.killed { " without a grace period" } else { "" }
     }
 
     /// The kind of deletion in words.
     pub(crate) fn words(&self) -> &'static str {
-        if self.killed { "deletion without grace" } else { "deletion" }
+        if self.killed { "deletion without a grace period" } else { "deletion" }
     }
 
     /// The checkpoint of questions once the successor is Ready.

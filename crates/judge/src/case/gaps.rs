@@ -15,7 +15,7 @@ impl<'a> Case<'a> {
     pub(crate) fn gap(&self, object_kind: &str, from: u64, to: u64) -> Option<Finding> {
         let mut gaps = self.timeline.gaps_between(object_kind, from, to);
         gaps.find(|(mark, _)| !self.bridged.contains(&mark.seq)).map(|(mark, gap)| {
-            let reason = format!("the {object_kind} watch lost a stretch of history at #{}: {}", mark.seq, gap.reason);
+            let reason = format!("the {object_kind} watch has a gap at #{}: {}", mark.seq, gap.reason);
             Finding::inconclusive(reason, [mark.seq])
         })
     }

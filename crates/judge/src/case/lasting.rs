@@ -23,5 +23,5 @@ impl<'a> Case<'a> {
 pub(crate) fn out_of_time(what: &str, doubt: Option<&Doubt>, records: impl IntoIterator<Item = u64>) -> Finding {
     let why = doubt.map_or_else(String::new, |doubt| format!(": {doubt}"));
     let seqs = doubt.into_iter().flat_map(|doubt| doubt.seqs.iter().copied());
-    Finding::inconclusive(format!("{what} cannot be told{why}"), records.into_iter().chain(seqs))
+    Finding::inconclusive(format!("{what} is unknown{why}"), records.into_iter().chain(seqs))
 }

@@ -14,7 +14,7 @@ impl Case<'_> {
     /// Skips a check of the order of pods if the set has none.
     pub(crate) fn in_order(&self) -> Result<(), Finding> {
         if self.is_parallel() {
-            let right = "podManagementPolicy is Parallel: no pod has to wait for another one";
+            let right = "podManagementPolicy is Parallel: no pod has to wait for another";
             return Err(Finding::skipped(format!("{right} (`--expect ordered-ready` demands that they do)")));
         }
         Ok(())

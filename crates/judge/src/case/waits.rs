@@ -89,10 +89,12 @@ impl<'a> Unmet<'a> {
 impl fmt::Display for Unmet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Seen { mark, it } = self.wait;
-        write!(f, "`{}` was awaited for {}", it.what, seconds(it.took_us))?;
+        write!(f, "`{}` was not reached within {}", it.what, seconds(it.took_us))?;
         match &it.outcome {
-            WaitOutcome::Impossible(why) => write!(f, " and can come no more ({why})")?,
-            WaitOutcome::CutShort => f.write_str(" and not for longer, since the workload had been awaited in vain")?,
+            WaitOutcome::Impossible(why) => write!(f, " and can no longer be reached ({why})")?,
+            WaitOutcome::CutShort => {
+                f.write_str("; the wait was cut short because an earlier wait for the workload had timed out")?
+            }
             WaitOutcome::Met | WaitOutcome::Expired => {}
         }
         write!(f, "; last seen: {} (#{})", it.last_seen, mark.seq)?;
@@ -146,7 +148,7 @@ mod tests {
             history.warned("StatefulSet", "mysql", "FailedCreate", "exceeded quota");
         };
         let (text, finding) = told(&awaited(WaitOutcome::Expired, warn, nothing));
-        assert_snapshot!(text, @"`mysql-1 Ready` was awaited for 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#16); the cluster warned: ProvisioningFailed: no disk (data-mysql-1, #13), Unhealthy: once more (mysql-1, #14), FailedCreate: exceeded quota (mysql, #15)");
+        assert_snapshot!(text, @"`mysql-1 Ready` was not reached within 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#16); the cluster warned: ProvisioningFailed: no disk (data-mysql-1, #13), Unhealthy: once more (mysql-1, #14), FailedCreate: exceeded quota (mysql, #15)");
         assert_eq!((finding.verdict, finding.evidence), (Verdict::Fail, vec![1, 13, 14, 15]));
     }
 
@@ -169,7 +171,7 @@ mod tests {
             history.last_words("mysql-1", true, &lines);
         };
         let (text, finding) = told(&awaited(WaitOutcome::Expired, nothing, words));
-        assert_snapshot!(text, @r#"`mysql-1 Ready` was awaited for 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#11); container mysql of mysql-1 said last: "[ERROR] unknown variable 'x'", "[ERROR] Aborting", "[Note] Shutdown complete" (#14)"#);
+        assert_snapshot!(text, @r#"`mysql-1 Ready` was not reached within 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#11); container mysql of mysql-1 said last: "[ERROR] unknown variable 'x'", "[ERROR] Aborting", "[Note] Shutdown complete" (#14)"#);
         assert_eq!(finding.evidence, [1, 14]);
         let later = |history: &mut History| {
             history.step(crate::evidence::Scenario::Restart, crate::evidence::Phase::Begin);
@@ -188,6 +190,9 @@ mod tests {
     fn a_wait_that_was_given_up_leaves_it_open() {
         let (text, finding) = told(&awaited(WaitOutcome::CutShort, nothing, nothing));
         assert_eq!(finding.verdict, Verdict::Inconclusive);
-        assert!(text.contains("and not for longer, since the workload had been awaited in vain"), "{text}");
+        assert!(
+            text.contains("the wait was cut short because an earlier wait for the workload had timed out"),
+            "{text}"
+        );
     }
 }

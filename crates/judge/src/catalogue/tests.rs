@@ -76,7 +76,7 @@ fn every_check_is_explained() {
         assert!(check.statement.contains("MUST"), "{}", check.id);
         assert!(check.source.starts_with("https://"), "{}", check.id);
         assert!((4..=12).contains(&check.explain.lines().count()), "{}", check.id);
-        assert!(check.explain.contains("Usually wrong:"), "{}", check.id);
+        assert!(check.explain.contains("Common causes:"), "{}", check.id);
         assert!(check.explain.lines().all(|line| line.len() <= 120), "{}", check.id);
         assert!(!check.scenarios.is_empty(), "{}", check.id);
     }
@@ -276,10 +276,10 @@ fn a_run_that_ended_before_its_scenarios_says_why() {
         assert_eq!(finding.evidence, [2], "{}", check.id);
     }
     let reason = judge("ordering::ready_means_serving", &not_begun(witness())).reason;
-    assert_snapshot!(reason, @"the scenario deploy was not begun: start the witnesses: the witness was not Ready within 60 s (#2)");
+    assert_snapshot!(reason, @"the scenario deploy did not start: start the witnesses: the witness was not Ready within 60 s (#2)");
     let note = What::Note(Note { message: "interrupted".into() });
-    assert_snapshot!(judge("ordering::ready_means_serving", &not_begun(note)).reason, @"the scenario deploy was not begun: interrupted (#2)");
-    assert_snapshot!(judge("ordering::ready_means_serving", &History::of(3)).reason, @"the scenario deploy was not begun");
+    assert_snapshot!(judge("ordering::ready_means_serving", &not_begun(note)).reason, @"the scenario deploy did not start: interrupted (#2)");
+    assert_snapshot!(judge("ordering::ready_means_serving", &History::of(3)).reason, @"the scenario deploy did not start");
 }
 
 #[test]
@@ -288,8 +288,8 @@ fn a_scenario_without_its_foundation_says_what_failed() {
     history.step(Scenario::Deploy, Phase::Begin);
     history.step(Scenario::Deploy, Phase::Failed("mysql-1 was not Ready".into()));
     history.push(What::Note(Note { message: "replicate was not acted: deploy did not come to its end".into() }));
-    assert_snapshot!(judge("replication::replicas_refuse_writes", &history).reason, @"the scenario replicate was not begun: deploy: mysql-1 was not Ready (#3)");
-    assert_snapshot!(judge("persistence::teardown_leaves_nothing", &history).reason, @"the scenario teardown was not begun: replicate was not acted: deploy did not come to its end (#4)");
+    assert_snapshot!(judge("replication::replicas_refuse_writes", &history).reason, @"the scenario replicate did not start: deploy: mysql-1 was not Ready (#3)");
+    assert_snapshot!(judge("persistence::teardown_leaves_nothing", &history).reason, @"the scenario teardown did not start: replicate was not acted: deploy did not come to its end (#4)");
     // What was seen of a scenario that began says more than that it was cut short.
     assert_snapshot!(judge("ordering::ready_means_serving", &history).reason, @"mysql-0 was never Ready; mysql-1 was never Ready; mysql-2 was never Ready");
 }

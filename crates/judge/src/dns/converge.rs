@@ -39,7 +39,7 @@ pub(super) struct Settled {
 impl Settled {
     /// The latency in words.
     pub(super) fn after(&self) -> String {
-        self.latency_us.map_or("from the first question".to_owned(), |latency| format!("after {}", seconds(latency)))
+        self.latency_us.map_or("from the first query".to_owned(), |latency| format!("after {}", seconds(latency)))
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, b
     let last = heard.last().expect("askers are those who asked");
     let seq = last.mark.seq;
     let Some(now) = at(query.truth, seq) else {
-        let reason = format!("{question} was answered at #{seq}, and nothing is known of the pods behind the name");
+        let reason = format!("{question} was answered at #{seq}, but the pods of the name are unknown");
         return Err(Finding::inconclusive(reason, [seq]));
     };
     let since = query.new_since.map_or(now.since, |new| new.max(now.since));
@@ -78,7 +78,7 @@ pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, b
     match (last.worth(query.rule, &now.value), late) {
         (Worth::Right, None) => {
             if let Some((stale, _)) = in_doubt {
-                let what = format!("whether {question} was right in time");
+                let what = format!("whether {question} was correct in time");
                 let lasted = stale.sent_after(now, query.clocks);
                 return Err(out_of_time(&what, lasted.doubt, [now.since.seq, stale.mark.seq]));
             }
@@ -89,8 +89,10 @@ pub(super) fn converged(question: &str, heard: &[Heard], query: &Expected<'_>, b
         (_, Some((stale, _))) => Err(Finding::fail(wrong(question, stale, now), [stale.mark.seq, now.since.seq])),
         (Worth::Wrong, None) => {
             let (limit, why) = (seconds(budget.ms * 1000), &budget.why);
-            let reason =
-                format!("{}; it was asked within {limit} ({why}) and may be only behind", wrong(question, last, now));
+            let reason = format!(
+                "{}; it was queried within {limit} ({why}), so it may only be late",
+                wrong(question, last, now)
+            );
             Err(Finding::inconclusive(reason, [seq, now.since.seq]))
         }
         (Worth::Nothing, None) => {
@@ -128,14 +130,15 @@ fn wrong(question: &str, heard: &Heard, now: &Change<Right>) -> String {
     let must = now.value.words();
     let (seq, since) = (heard.mark.seq, now.since.seq);
     format!(
-        "{question} was last answered {words} at #{seq}, {after} after the last change (#{since}); it must be {must}"
+        "the last answer to {question} was {words} at #{seq}, {after} after the last change (#{since}); it must be \
+         {must}"
     )
 }
 
 fn right_too_late(question: &str, stale: &Heard, right: &Heard, now: &Change<Right>, budget: &Budget) -> Finding {
     let (limit, why) = (seconds(budget.ms * 1000), &budget.why);
     let reason = format!(
-        "{question} was right only {} after the last change (#{}), not within {limit} ({why}); still wrong at #{}",
+        "{question} was correct only {} after the last change (#{}), not within {limit} ({why}); still wrong at #{}",
         after(right, now),
         now.since.seq,
         stale.mark.seq

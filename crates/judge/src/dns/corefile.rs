@@ -48,7 +48,7 @@ impl Budget {
             Some(None) => Self { ms: UNCACHED_MS, why: format!("the Corefile's cache is off for {domain}") },
             Some(Some(s)) => {
                 let ms = s.saturating_mul(1000).saturating_add(BEYOND_CACHE_MS);
-                let capped = if ms > AT_MOST_MS { ", which is longer than any name may be stale" } else { "" };
+                let capped = if ms > AT_MOST_MS { ", which is longer than the allowed maximum" } else { "" };
                 Self { ms: ms.min(AT_MOST_MS), why: format!("the Corefile caches answers for {s} s{capped}") }
             }
         }

@@ -11,16 +11,16 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const NAME_FOLLOWS_THE_POD: Check = Check {
     id: "dns::name_follows_the_pod",
-    statement: "After a pod was created again its name MUST lead to the new address within the time for which the \
-                Corefile lets answers be cached.",
+    statement: "After a pod is recreated, its DNS name MUST resolve to the new IP address within the cache time that \
+                the Corefile allows.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
-A name that still leads to the old address sends replicas and clients to nobody, or to a stranger.
-After each deletion, with a grace period or without, and after each disruption that took pods away, the pod's name is
-asked for until every CoreDNS pod gives the new address everywhere. The limit is read from the Corefile: 2 s where the
-cache is off for the cluster's zone, as kubeadm sets it now, or else the cache's time and 5 s; it is counted from the
-new pod's Ready. An answer counts as late when it was wrong and its question was sent after that.
-Usually wrong: the Corefile caches for long; or CoreDNS has lost its watch of the API server.",
+If the name still resolves to the old address, replicas and clients connect to nothing, or to another workload.
+The pod's name is queried after each deletion, with or without a grace period, and after each disruption that removed
+pods, until each CoreDNS pod returns the new address everywhere. The limit comes from the Corefile: 2 s if the cache is
+off for the cluster's zone, as kubeadm now configures it, otherwise the cache time plus 5 s. It counts from when the new
+pod is Ready. An answer is late if it was wrong and its query was sent after the limit.
+Common causes: the Corefile has a long cache time; or CoreDNS has lost its watch on the API server.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts, Need::Names(Names::Pods)],
     judge: name_follows_the_pod,
@@ -48,13 +48,13 @@ fn name_follows_the_pod(file: &CaseFile<'_>) -> Finding {
         }
         let besides = weigh_other_returns(&zone, assessment, &judged);
         let limit = format!("{}: {}", seconds(zone.budget.ms * 1000), zone.budget.why);
-        Ok(format!("names led to the new pods: {}{besides} ({limit})", texts.join(", ")))
+        Ok(format!("names resolved to the new pods: {}{besides} ({limit})", texts.join(", ")))
     })
 }
 
 fn unasked_after(query: &Query, checkpoint: &Checkpoint) -> Finding {
     let (types, name, when) = (query.types(), &query.name, during(checkpoint));
-    Finding::inconclusive(format!("{types} of {name} was not asked for {when}: by anybody"), [])
+    Finding::inconclusive(format!("{types} of {name} was not queried {when}"), [])
 }
 
 /// Judges all other queries for a pod's name after the pod was created again.

@@ -20,18 +20,20 @@ const CHECKPOINT: Checkpoint = Checkpoint::Deployed;
 
 pub(crate) const SHORT_NAMES_RESOLVE: Check = Check {
     id: "dns::short_names_resolve",
-    statement: "The short name <pod>.<service> MUST lead to the pod's address when another pod of the set looks it up.",
+    statement: "The short name <pod>.<service> MUST resolve to the pod's address when another pod of the set looks it \
+                up.",
     source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#namespaces-of-services and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
-    explain:
-        "\
-Configuration within the namespace names its servers shortly, as in mysql-0.mysql-h: the search list completes that.
-Once all pods are Ready, `getent ahosts` looks up each pod's short name in every other pod of the set: its own name
-stands in its hosts file. In a set of one pod the Service's name is looked up. The addresses found must be exactly
-those in the Pod watch, and the last lookup counts, within the Corefile's budget as for questions to CoreDNS.
-Addresses of the Service's families are compared, of both where both are found, for a resolver may leave one out.
-Usually wrong: dnsPolicy is Default, or the pods are on the host's network without ClusterFirstWithHostNet, or dnsConfig
-replaces the search list. Of an image without the program `getent` the search list in /etc/resolv.conf is judged alone.",
+    explain: "\
+Configuration inside the namespace uses short server names, such as mysql-0.mysql-h. The search list completes them.
+Once all pods are Ready, `getent ahosts` resolves each pod's short name in every other pod of the set. A pod's own name
+is not used, because it is in the pod's hosts file. In a set of one pod the Service's name is resolved instead. The
+result must be exactly the addresses in the Pod watch. The last lookup counts, within the Corefile's limit as for
+queries to CoreDNS. Addresses are compared for the Service's IP families; both are compared only if both are found,
+because a resolver may omit one. If the image has no program `getent`, only the search list in /etc/resolv.conf is
+judged.
+Common causes: dnsPolicy is Default; the pods use the host's network without ClusterFirstWithHostNet; or dnsConfig
+replaces the search list.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Exec(LOOKUP)],
     judge: short_names_resolve,
@@ -44,7 +46,7 @@ fn short_names_resolve(file: &CaseFile<'_>) -> Finding {
         if let [alone] = &case.subject.pods().collect::<Vec<_>>()[..] {
             let (name, query) = (&case.subject.service, Query::service(case));
             settled.extend(weigh_lookup(&zone, assessment, alone, name, &query));
-            let found = if goes_by_search_list(case) { "leads on by the search list" } else { "was found" };
+            let found = if goes_by_search_list(case) { "resolves through the search list" } else { "was resolved" };
             return Ok(format!("{name} {found} in {alone}; {}", slowest(&settled, &zone.budget)));
         }
         for pod in case.subject.pods() {
@@ -52,7 +54,7 @@ fn short_names_resolve(file: &CaseFile<'_>) -> Finding {
             settled.extend(weigh_lookups(&zone, assessment, &pod, &name, &query));
         }
         let names: Vec<_> = case.subject.pods().map(|pod| case.subject.short_name(&pod)).collect();
-        let found = if goes_by_search_list(case) { "lead on by the search list" } else { "were found" };
+        let found = if goes_by_search_list(case) { "resolve through the search list" } else { "were resolved" };
         Ok(format!("{} {found} in every other pod; {}", names.join(", "), slowest(&settled, &zone.budget)))
     })
 }
@@ -152,10 +154,7 @@ fn by_search_list(from: &str, name: &str, query: &Query, seq: u64, search: &[&st
         return Ok(Settled { latency_us: None, last: vec![seq] });
     }
     let search = if search.is_empty() { "it is empty".to_owned() } else { search.join(", ") };
-    let reason = format!(
-        "{from} does not come from {name} to {}, by the search list of its resolver: {search} (#{seq})",
-        query.name
-    );
+    let reason = format!("the search list of {from} does not complete {name} to {}: {search} (#{seq})", query.name);
     Err(Finding::fail(reason, [seq]))
 }
 

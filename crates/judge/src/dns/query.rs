@@ -43,7 +43,7 @@ impl Right {
     pub(super) fn words(&self) -> String {
         match (self.must.is_empty(), self.exists) {
             (false, _) => list(&self.must),
-            (true, true) => "NOERROR without a record".to_owned(),
+            (true, true) => "NOERROR without records".to_owned(),
             (true, false) => "NXDOMAIN".to_owned(),
         }
     }

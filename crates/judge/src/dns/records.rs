@@ -18,17 +18,18 @@ mod tests;
 
 pub(crate) const SRV_LISTS_EVERY_POD: Check = Check {
     id: "dns::srv_lists_every_pod",
-    statement: "SRV of each named port of the headless Service MUST list exactly its ready pods, each with the port's \
-                number and the pod's stable name.",
+    statement: "The SRV records of each named port of the headless Service MUST list exactly its ready pods, each with \
+                the port number and the pod's stable name.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.2",
     explain: "\
-A client that knows only the Service finds the servers' names and port here, without a list of its own.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, once all pods are Ready and after each disruption.
-With N ready pods and M named ports there must be N × M records: sets of port and target are compared, while priority
-and weight are free. The number is that of the port on the pod (targetPort): a headless Service forwards nothing.
-With publishNotReadyAddresses pods need not be Ready. The time is held to the Corefile's budget, as for addresses.
-Usually wrong: the Service's port has no name, so that DNS has no SRV record for it at all; or what also spoils
-addresses: spec.serviceName names another Service, or the selector finds other pods.",
+A client that knows only the Service finds the servers' names and port in these records and needs no list of its own.
+Each CoreDNS pod is queried over UDP and TCP from two namespaces, once all pods are Ready and after each disruption. N
+ready pods and M named ports must give N × M records. The pairs of port and target are compared as sets; priority and
+weight may have any value. The port number is that of the pod (targetPort), because a headless Service forwards nothing.
+With publishNotReadyAddresses pods need not be Ready. The time until the answer is correct is compared with the
+Corefile's limit, as for addresses.
+Common causes: the Service's port has no name, so DNS has no SRV record for it; or a cause that affects addresses too:
+spec.serviceName names another Service, or the selector matches other pods.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Ports)],
     judge: srv_lists_every_pod,
@@ -52,14 +53,14 @@ fn srv_lists_every_pod(file: &CaseFile<'_>) -> Finding {
 fn no_named_port(case: &Case<'_>) -> Finding {
     let name = &case.subject.service;
     let Some(service) = case.service() else {
-        return Finding::inconclusive(format!("the Service {name} was not seen, so nobody knows its ports"), []);
+        return Finding::inconclusive(format!("the Service {name} was not seen, so its ports are unknown"), []);
     };
     let seq = service.mark.seq;
     let named = items(&service.object, "/spec/ports").find_map(|port| port["name"].as_str());
     match named {
         Some(port) => {
             let reason =
-                format!("the run did not know of the port {port} of the Service {name} (#{seq}), nor ask for it");
+                format!("the run did not know the port {port} of the Service {name} (#{seq}) and did not query it");
             Finding::inconclusive(reason, [seq])
         }
         None => {
@@ -74,18 +75,18 @@ fn no_named_port(case: &Case<'_>) -> Finding {
 
 pub(crate) const PTR_POINTS_BACK: Check = Check {
     id: "dns::ptr_points_back",
-    statement: "PTR of each ready pod's address MUST give the pod's stable name, and MUST NOT give the name of another \
-                pod.",
+    statement: "The PTR record of each ready pod's address MUST give the pod's stable name, and MUST NOT give the name \
+                of another pod.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md section 2.4.3",
     explain: "\
-Servers that look their clients up, for grants by host name or for their logs, learn the name from this record.
-Asked of every CoreDNS pod, over UDP and TCP, from two namespaces, for the address of every pod once all are Ready and
-after each disruption, in in-addr.arpa and ip6.arpa, as the Service has the family. The stable name must be among the
-answers. Where other Services select the same pods CoreDNS gives their names for the address as well, such as
-10-0-0-1.mysql-read.db.svc.cluster.local, and the specification wants these too: so any name of another Service of the
-cluster may stand beside it. Another name of the governing Service, which would be another pod's, and a name outside the
-cluster's Services are wrong. The time is held to the Corefile's budget, as for addresses.
-Usually wrong: spec.serviceName names another Service, so that the pods' endpoints have no host name; the template sets
+Servers look up the names of their clients with this record, for grants by host name and for their logs.
+Each CoreDNS pod is queried over UDP and TCP from two namespaces, for the address of each pod, once all are Ready and
+after each disruption. The zones are in-addr.arpa and ip6.arpa, according to the Service's IP families. The stable name
+must be among the answers. If other Services select the same pods, CoreDNS also returns their names, such as
+10-0-0-1.mysql-read.db.svc.cluster.local, as the specification requires; these are allowed. Another name of the
+governing Service belongs to another pod and is wrong, and so is a name outside the cluster's Services. The time until
+the answer is correct is compared with the Corefile's limit, as for addresses.
+Common causes: spec.serviceName names another Service, so the pods' endpoints have no host name; the template sets
 `hostname`; or the Corefile's kubernetes plugin does not serve in-addr.arpa or ip6.arpa.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Names(Names::Addresses)],
@@ -98,7 +99,7 @@ fn ptr_points_back(file: &CaseFile<'_>) -> Finding {
         let (pointers, mut led_back) = (Pointers::of(case), BTreeSet::new());
         let askings = case.askings_for("PTR");
         if askings.is_empty() {
-            return Err(Finding::inconclusive("PTR of the pods' addresses was not asked for by anybody", []));
+            return Err(Finding::inconclusive("PTR of the pods' addresses was not queried", []));
         }
         for asking in &askings {
             for address in pointers.to_ask_for(case, assessment, asking) {
@@ -109,11 +110,11 @@ fn ptr_points_back(file: &CaseFile<'_>) -> Finding {
         }
         let pods: Vec<String> = case.subject.pods().collect();
         for pod in pods.iter().filter(|pod| !led_back.contains(*pod)) {
-            let reason = format!("{pod} was never Ready when its address was asked for");
+            let reason = format!("{pod} was never Ready when its address was queried");
             assessment.reject(Finding::inconclusive(reason, []));
         }
         let (when, slowest) = (told.when(), slowest(&told.settled, &zone.budget));
-        Ok(format!("PTR led back to {} {when}; {slowest}", pods.join(", ")))
+        Ok(format!("PTR returned {} {when}; {slowest}", pods.join(", ")))
     })
 }
 

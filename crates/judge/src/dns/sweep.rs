@@ -36,7 +36,7 @@ pub(super) fn settle(zone: &Zone<'_, '_>, asking: &Asking<'_>, query: &Query) ->
         for (asker, heard) in answers {
             let new_since = zone.servers.new_since(asker.1, asking.to);
             let expected = Expected { truth, rule: &query.rule, new_since, clocks: zone.case.clocks };
-            let question = format!("{what}, asked {},", asked(*asker));
+            let question = format!("{what}, queried {},", asked(*asker));
             if let Some(one) = assessment.check(converged(&question, heard, &expected, &zone.budget)) {
                 settled.latency_us = settled.latency_us.max(one.latency_us);
                 settled.last.extend(one.last);
@@ -96,13 +96,13 @@ fn complete(zone: &Zone<'_, '_>, asking: &Asking<'_>, what: &str, answers: &Answ
         missing.push(format!("from another namespace than {ours}"));
     }
     if answers.is_empty() {
-        missing = vec!["by anybody".to_owned()];
+        missing = vec!["no query was recorded".to_owned()];
     }
     if missing.is_empty() {
         return Ok(());
     }
     let when = during(asking.checkpoint);
-    Err(Finding::inconclusive(format!("{what} was not asked for {when}: {}", missing.join("; ")), []))
+    Err(Finding::inconclusive(format!("{what} was not queried {when}: {}", missing.join("; ")), []))
 }
 
 fn asked((from, server, transport): Asker<'_>) -> String {
@@ -110,5 +110,5 @@ fn asked((from, server, transport): Asker<'_>) -> String {
         Transport::Udp => "UDP",
         Transport::Tcp => "TCP",
     };
-    format!("from namespace {from}, of {server} over {over}")
+    format!("from namespace {from} to {server} over {over}")
 }

@@ -51,10 +51,10 @@ fn service() -> String {
 
 #[test]
 fn a_good_run_passes() {
-    assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 15 moments; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 led to each pod's own address at 19 moments, and when the pods looked them up; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names led to the new pods: mysql-2 from the first question, mysql-1 from the first question, mysql-0 from the first question, mysql-0, deleted without grace, from the first question; and 33 times besides (2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(ABSENT, Pass), @"NXDOMAIN: mysql-1 from the first question, mysql-2 from the first question (2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 15 checkpoints; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 resolved to each pod's own address at 19 checkpoints, and when the pods looked them up; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names resolved to the new pods: mysql-2 from the first query, mysql-1 from the first query, mysql-0 from the first query, mysql-0, deleted without a grace period, from the first query; and 33 more times (2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(ABSENT, Pass), @"NXDOMAIN: mysql-1 from the first query, mysql-2 from the first query (2.0 s: the Corefile's cache is off for cluster.local)");
     History::good_of(1).expect(SERVICE, Pass);
     History::good_of(1).expect(ABSENT, Skipped);
 }
@@ -64,7 +64,7 @@ fn a_pod_that_is_missing_from_the_service_fails() {
     let mut history = three_ready();
     history.pass_ms(5_000);
     history.asked(&Checkpoint::Deployed, &service(), &["10.0.0.1".into(), "10.0.1.1".into()]);
-    assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.0.1, 10.0.1.1 at #20, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 7 more of the kind");
+    assert_snapshot!(history.expect(SERVICE, Fail), @"the last answer to A of mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was 10.0.0.1, 10.0.1.1 at #20, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 7 more like this");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_server_that_fails_at_last_fails() {
             dns.answer = rcode("SERVFAIL");
         }
     });
-    assert_snapshot!(late.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-b over TCP, was last answered SERVFAIL without an address at #25, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 1 more of the kind");
+    assert_snapshot!(late.expect(SERVICE, Fail), @"the last answer to A of mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-b over TCP, was SERVFAIL without an address at #25, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 1 more like this");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_answer_that_is_right_in_the_end_passes() {
     history.asked(&Checkpoint::Deployed, &service(), &[]);
     history.pass_ms(1_200);
     history.asked_for_service(&Checkpoint::Deployed);
-    assert_snapshot!(history.expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 1 moment; the slowest was right 1.2 s after the last change (the budget is 2.0 s: the Corefile has no cache)");
+    assert_snapshot!(history.expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 1 checkpoint; the slowest answer was correct 1.2 s after the last change (the limit is 2.0 s: the Corefile has no cache)");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn an_answer_that_is_right_too_late_fails() {
     history.pass_ms(2_500);
     history.asked(&Checkpoint::Deployed, &service(), &[]);
     history.asked_for_service(&Checkpoint::Deployed);
-    assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 2.5 s after the last change (#15), not within 2.0 s (the Corefile has no cache); still wrong at #20; and 7 more of the kind");
+    assert_snapshot!(history.expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was correct only 2.5 s after the last change (#15), not within 2.0 s (the Corefile has no cache); still wrong at #20; and 7 more like this");
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn a_side_that_was_not_asked_leaves_it_open() {
         ("over UDP", (|dns| dns.transport == Transport::Udp) as fn(&Dns) -> bool),
         ("from another namespace than steadfast", |dns| dns.from != NAMESPACE),
         ("from namespace steadfast", |dns| dns.from == NAMESPACE),
-        ("of coredns-b over TCP", |dns| dns.server == "coredns-b" && dns.transport == Transport::Tcp),
-        ("by anybody", |_| true),
+        ("to coredns-b over TCP", |dns| dns.server == "coredns-b" && dns.transport == Transport::Tcp),
+        ("was not queried", |_| true),
     ] {
         let history = History::good().without(|what| matches!(what, What::Dns(dns) if unasked(dns)));
         for check in ALL {
@@ -197,7 +197,7 @@ fn without_the_corefile_or_the_pods_nobody_knows() {
     let mut unready = three_ready();
     unready.unready("mysql-1");
     PODS.iter().for_each(|pod| unready.asked_for_pod(&Checkpoint::Deployed, pod));
-    assert_snapshot!(unready.expect(POD, Inconclusive), @"no pod that mysql-1.mysql-h.steadfast.svc.cluster.local must lead to was Ready after all pods were Ready (#34)");
+    assert_snapshot!(unready.expect(POD, Inconclusive), @"no pod that mysql-1.mysql-h.steadfast.svc.cluster.local must resolve to was Ready after all pods were Ready (#34)");
 }
 
 #[test]
@@ -210,8 +210,8 @@ fn where_there_is_no_corefile_the_usual_time_counts() {
         history.asked_for_service(&Checkpoint::Deployed);
         history
     };
-    assert_snapshot!(after(34_000).expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 1 moment; the slowest was right 34.0 s after the last change (the budget is 35.0 s: no Corefile was found, and servers usually cache answers for 30 s)");
-    assert_snapshot!(after(36_000).expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 36.0 s after the last change (#15), not within 35.0 s (no Corefile was found, and servers usually cache answers for 30 s); still wrong at #21; and 7 more of the kind");
+    assert_snapshot!(after(34_000).expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 1 checkpoint; the slowest answer was correct 34.0 s after the last change (the limit is 35.0 s: no Corefile was found, and servers usually cache answers for 30 s)");
+    assert_snapshot!(after(36_000).expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was correct only 36.0 s after the last change (#15), not within 35.0 s (no Corefile was found, and servers usually cache answers for 30 s); still wrong at #21; and 7 more like this");
     let unknown = History::good().edit(|what| match what {
         What::Snapshot(it) if it.of == SnapshotOf::Corefile => it.value = json!(null),
         _ => {}
@@ -243,7 +243,7 @@ fn an_answer_that_was_right_before_the_last_change_is_not_late() {
     history.goes("mysql-2");
     history.starts("mysql-2");
     history.asked_for_service(&Checkpoint::Deployed);
-    assert!(history.expect(SERVICE, Pass).contains("from the first question"));
+    assert!(history.expect(SERVICE, Pass).contains("from the first query"));
 }
 
 /// A run in which mysql-1 was deleted and is Ready again.
@@ -263,9 +263,9 @@ fn a_name_that_stays_behind_fails() {
     let (checkpoint, name) = (Checkpoint::Deletion { pod: "mysql-1".into() }, history.subject.fqdn("mysql-1"));
     history.pass_ms(4_000);
     history.asked(&checkpoint, &name, &["10.0.1.1".into()]);
-    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.1 at #27, 4.0 s after the last change (#23); it must be 10.0.1.2; and 7 more of the kind");
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"the last answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was 10.0.1.1 at #27, 4.0 s after the last change (#23); it must be 10.0.1.2; and 7 more like this");
     history.asked_for_pod(&checkpoint, "mysql-1");
-    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was right only 4.0 s after the last change (#23), not within 2.0 s (the Corefile has no cache); still wrong at #27; and 7 more of the kind");
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was correct only 4.0 s after the last change (#23), not within 2.0 s (the Corefile has no cache); still wrong at #27; and 7 more like this");
 }
 
 #[test]
@@ -274,10 +274,10 @@ fn a_name_follows_a_pod_that_was_deleted_without_grace() {
     history.asked_for_pod(&Checkpoint::Deletion { pod: "mysql-1".into() }, "mysql-1");
     history.killed("mysql-1");
     let unasked = |what: &What| matches!(what, What::Dns(dns) if matches!(dns.checkpoint, Checkpoint::Kill { .. }));
-    assert_snapshot!(history.clone().without(unasked).expect(FOLLOWS, Inconclusive), @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; A of mysql-1.mysql-h.steadfast.svc.cluster.local was not asked for after mysql-1 was killed: by anybody");
+    assert_snapshot!(history.clone().without(unasked).expect(FOLLOWS, Inconclusive), @"mysql-0 was not deleted, so it is unknown what it keeps; mysql-2 was not deleted, so it is unknown what it keeps; A of mysql-1.mysql-h.steadfast.svc.cluster.local was not queried after mysql-1 was killed");
     history.pass_ms(4_000);
     history.asked(&Checkpoint::Kill { pod: "mysql-1".into() }, &history.subject.fqdn("mysql-1"), &["10.0.1.2".into()]);
-    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.2 at #56, 4.3 s after the last change (#40); it must be 10.0.1.3; and 7 more of the kind");
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"the last answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was 10.0.1.2 at #56, 4.3 s after the last change (#40); it must be 10.0.1.3; and 7 more like this");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn an_answer_that_was_late_counts_whatever_came_after_it() {
     let wrong = late_then(|| rcode("SERVFAIL")).expect(SERVICE, Fail);
     let broken = late_then(|| DnsAnswer::Broken { message: "timed out".into() }).expect(SERVICE, Fail);
     assert_eq!(wrong, broken);
-    assert_snapshot!(wrong, @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered NXDOMAIN without an address at #20, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 7 more of the kind");
+    assert_snapshot!(wrong, @"the last answer to A of mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was NXDOMAIN without an address at #20, 5.0 s after the last change (#15); it must be 10.0.0.1, 10.0.1.1, 10.0.2.1; and 7 more like this");
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_cache_that_is_on_gives_more_time() {
     history.asked(&checkpoint, &name, &["10.0.1.1".into()]);
     history.asked_for_pod(&checkpoint, "mysql-1");
     let reason = history.expect(FOLLOWS, Inconclusive);
-    assert_snapshot!(reason, @"mysql-0 was not deleted, so nothing is known of what it would keep; mysql-2 was not deleted, so nothing is known of what it would keep; no pod was deleted without grace, so nothing is known of what one would keep then");
+    assert_snapshot!(reason, @"mysql-0 was not deleted, so it is unknown what it keeps; mysql-2 was not deleted, so it is unknown what it keeps; no pod was deleted without a grace period, so it is unknown what a pod keeps then");
 }
 
 #[test]

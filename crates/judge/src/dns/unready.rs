@@ -15,17 +15,18 @@ mod tests;
 
 pub(crate) const UNREADY_POD_LEAVES_DNS: Check = Check {
     id: "dns::unready_pod_leaves_dns",
-    statement: "While a pod is not Ready its stable name MUST be NXDOMAIN and the Service's A and AAAA MUST NOT list \
-                its addresses; with publishNotReadyAddresses both MUST stay.",
+    statement: "While a pod is not Ready, its stable name MUST return NXDOMAIN and the Service's A and AAAA records \
+                MUST NOT list its addresses. With publishNotReadyAddresses both MUST stay.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.1 (ready) and 2.4.1",
     explain: "\
-Readiness is the only way to take a server out of service: who still finds it sends it queries that it cannot answer.
-A pod is held un-Ready by an image that cannot be started. Meanwhile its own name and the Service's are asked for, of
-every CoreDNS pod, over UDP and TCP, from two namespaces, until all answers are right: the Service must go on listing
-the other pods, and no others. The limit is the Corefile's, counted from the record that shows the pod un-Ready.
+Readiness is the only way to take a server out of service. Clients that still find it send queries that it cannot
+answer.
+A pod is held unready by an image that cannot start. Meanwhile each CoreDNS pod is queried for the pod's name and the
+Service's name, over UDP and TCP, from two namespaces, until all answers are correct. The Service must still list
+exactly the other pods. The limit comes from the Corefile and counts from the record that shows the pod is not Ready.
 With publishNotReadyAddresses, which replicas may need to find a source that is starting, nothing may change.
-Usually wrong: publishNotReadyAddresses is not what the manifest says; the Corefile caches for long; or somebody keeps
-EndpointSlices by hand.",
+Common causes: publishNotReadyAddresses on the cluster differs from the manifest; the Corefile has a long cache time; or
+somebody maintains EndpointSlices by hand.",
     scenarios: &[Scenario::Unready],
     minimum: &[Need::Acts],
     judge: unready_pod_leaves_dns,
@@ -38,7 +39,7 @@ fn unready_pod_leaves_dns(file: &CaseFile<'_>) -> Finding {
         let mut holds = case.acts(|act| matches!(act, Act::Hold { .. }));
         holds.retain(|hold| (begin..=end).contains(&hold.asked.seq));
         if holds.is_empty() {
-            return Err(Finding::inconclusive("no pod was held un-Ready", []));
+            return Err(Finding::inconclusive("no pod was held unready", []));
         }
         let service = Query::service(case);
         let texts = holds.iter().filter_map(|hold| weigh_hold(&zone, assessment, hold, &service));
@@ -60,9 +61,9 @@ fn weigh_hold(zone: &Zone<'_, '_>, assessment: &mut Assessment, hold: &Acted<'_>
     }
     assessment.cite([proved]);
     Some(match case.subject.publish_not_ready {
-        true => format!("{pod}, held un-Ready, kept its name and its place in the Service"),
+        true => format!("{pod}, held unready, kept its name and stayed in the Service"),
         false => {
-            format!("{pod}, held un-Ready, was NXDOMAIN {} and not in the Service {}", own.after(), service.after())
+            format!("{pod}, held unready, was NXDOMAIN {} and not in the Service {}", own.after(), service.after())
         }
     })
 }
@@ -80,7 +81,7 @@ fn weigh_name(
     askings.retain(|asking| *asking.checkpoint == checkpoint && (hold.asked.seq..until).contains(&asking.to));
     if askings.is_empty() {
         let (types, name, when) = (query.types(), &query.name, during(&checkpoint));
-        let reason = format!("{types} of {name} was not asked for {when}: by anybody");
+        let reason = format!("{types} of {name} was not queried {when}");
         assessment.reject(Finding::inconclusive(reason, []));
     }
     askings.iter().filter_map(|asking| weigh(zone, assessment, asking, query)).last()
@@ -89,17 +90,19 @@ fn weigh_name(
 /// The record that proves that a pod was held.
 fn proved(pod: &str, hold: &Acted<'_>) -> Judged<u64> {
     let (asked, proof) = (hold.asked.seq, hold.proved.and_then(|(_, by)| by.last().copied()));
-    proof
-        .ok_or_else(|| Finding::inconclusive(format!("{pod} was to be held (#{asked}) and not seen un-Ready"), [asked]))
+    proof.ok_or_else(|| {
+        Finding::inconclusive(format!("{pod} was to be held unready (#{asked}) but was not seen unready"), [asked])
+    })
 }
 
 /// Checks that each answer that counts came after the proof and while the pod was unready.
 fn while_held(case: &Case<'_>, pod: &str, proved: u64, settled: &Settled) -> Judged<()> {
     let ready = |seq: u64| case.timeline.pod_at(pod, seq).is_none_or(|life| life.ready_at(seq));
     match settled.last.iter().find(|seq| !(proved..).contains(*seq) || ready(**seq)) {
-        Some(seq) => {
-            Err(Finding::inconclusive(format!("{pod} was not un-Ready when it was asked for (#{seq})"), [*seq, proved]))
-        }
+        Some(seq) => Err(Finding::inconclusive(
+            format!("{pod} was not unready when its name was queried (#{seq})"),
+            [*seq, proved],
+        )),
         None => Ok(()),
     }
 }

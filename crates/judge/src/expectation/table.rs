@@ -6,9 +6,9 @@ const GATES: &str = "https://kubernetes.io/docs/reference/command-line-tools-ref
 const RETENTION: &str =
     "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention";
 const START: &str = "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#start-ordinal";
-const MAX_UNAVAILABLE_ON: &str = "a rolling update may take as many pods at once as rollingUpdate.maxUnavailable says";
+const MAX_UNAVAILABLE_ON: &str = "a rolling update may replace up to rollingUpdate.maxUnavailable pods at once";
 pub(super) const MAX_UNAVAILABLE_OFF: &str =
-    "a rolling update takes one pod at a time, whatever rollingUpdate.maxUnavailable says";
+    "a rolling update replaces one pod at a time and ignores rollingUpdate.maxUnavailable";
 
 /// The lines of each topic from the oldest version to the newest: each begins where the one before it ends.
 pub(super) static TABLE: &[Expectation] = &[
@@ -31,7 +31,7 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::StartOrdinal,
         holds: false,
-        what: "spec.ordinals.start is ignored: pods are counted from 0",
+        what: "spec.ordinals.start is ignored: ordinals start at 0",
         since: None,
         until: Some(Version::new(1, 27, 0)),
         source: START,
@@ -39,7 +39,7 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::StartOrdinal,
         holds: true,
-        what: "pods are counted from spec.ordinals.start",
+        what: "ordinals start at spec.ordinals.start",
         since: Some(Version::new(1, 27, 0)),
         until: None,
         source: START,
@@ -47,7 +47,7 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::ClaimPolicy,
         holds: false,
-        what: "spec.persistentVolumeClaimRetentionPolicy is ignored: every claim stays",
+        what: "spec.persistentVolumeClaimRetentionPolicy is ignored: all claims stay",
         since: None,
         until: Some(Version::new(1, 27, 0)),
         source: RETENTION,
@@ -95,7 +95,7 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::MinReadySeconds,
         holds: false,
-        what: "spec.minReadySeconds is ignored: Ready is all that a next pod waits for",
+        what: "spec.minReadySeconds is ignored: the next pod waits only for Ready",
         since: None,
         until: Some(Version::new(1, 23, 0)),
         source: GATES,
@@ -103,7 +103,7 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::MinReadySeconds,
         holds: true,
-        what: "a next pod waits until those before it have been Ready for spec.minReadySeconds",
+        what: "the next pod waits until the pods before it have been Ready for spec.minReadySeconds",
         since: Some(Version::new(1, 23, 0)),
         until: None,
         source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#minimum-ready-seconds",
@@ -119,7 +119,7 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::ParallelMinReadySeconds,
         holds: true,
-        what: "with podManagementPolicy Parallel an update waits for spec.minReadySeconds too",
+        what: "with podManagementPolicy Parallel an update also waits for spec.minReadySeconds",
         since: Some(Version::new(1, 34, 0)),
         until: None,
         source: "https://github.com/kubernetes/kubernetes/pull/130909",
@@ -127,8 +127,8 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::StuckRollout,
         holds: true,
-        what: "a pod that is stuck with a bad template stays so when the template is reverted, until somebody deletes \
-               it",
+        what: "a pod that is stuck with a bad template stays stuck after the template is reverted, until somebody \
+               deletes it",
         since: None,
         until: None,
         source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback and \
@@ -137,8 +137,8 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::ControllerView,
         holds: false,
-        what: "the set's controller may not have seen its own last write yet, nor the kubelet's: a pod that was created \
-               just after one before it lost Ready is a race, not a failure",
+        what: "the set's controller may not have seen its own last write or the kubelet's: if a pod is created just \
+               after a pod before it lost Ready, that is a race and not a failure",
         since: None,
         until: Some(Version::new(1, 36, 0)),
         source: "https://github.com/kubernetes/enhancements/issues/5647",
@@ -146,8 +146,8 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::ControllerView,
         holds: true,
-        what: "the set's controller awaits its own writes, but not the kubelet's: a pod that was created just after one \
-               before it lost Ready is a race, not a failure",
+        what: "the set's controller waits for its own writes but not for the kubelet's: if a pod is created just \
+               after a pod before it lost Ready, that is a race and not a failure",
         since: Some(Version::new(1, 36, 0)),
         until: None,
         source: "https://kubernetes.io/blog/2026/04/28/kubernetes-v1-36-staleness-mitigation-for-controllers/",
@@ -155,7 +155,7 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::DnsBudget,
         holds: false,
-        what: "the Corefile sets how late DNS may be; kubeadm's own caches for 30 s, which makes 35 s",
+        what: "the Corefile sets the limit for DNS; kubeadm's Corefile caches for 30 s, so the limit is 35 s",
         since: None,
         until: Some(Version::new(1, 32, 0)),
         source: "https://github.com/kubernetes/kubernetes/issues/92559",
@@ -163,8 +163,8 @@ pub(super) static TABLE: &[Expectation] = &[
     Expectation {
         topic: Topic::DnsBudget,
         holds: true,
-        what: "the Corefile sets how late DNS may be; kubeadm's own has the cache off for the cluster's zone, which \
-               makes 2 s",
+        what: "the Corefile sets the limit for DNS; kubeadm's Corefile turns the cache off for the cluster's zone, \
+               so the limit is 2 s",
         since: Some(Version::new(1, 32, 0)),
         until: None,
         source: "https://github.com/kubernetes/kubernetes/pull/128359",

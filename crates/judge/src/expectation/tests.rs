@@ -38,18 +38,18 @@ fn a_run_tells_what_it_is_held_to() {
     assert_snapshot!(told(&run("v1.37.2")), @"
     every pod has the label apps.kubernetes.io/pod-index (Kubernetes v1.37.2 ≥ 1.28)
     spec.persistentVolumeClaimRetentionPolicy is honoured (Kubernetes v1.37.2 ≥ 1.27)
-    a rolling update may take as many pods at once as rollingUpdate.maxUnavailable says (Kubernetes v1.37.2 ≥ 1.37)
-    a pod that is stuck with a bad template stays so when the template is reverted, until somebody deletes it (every version of Kubernetes)
-    the set's controller awaits its own writes, but not the kubelet's: a pod that was created just after one before it lost Ready is a race, not a failure (Kubernetes v1.37.2 ≥ 1.36)
-    the Corefile sets how late DNS may be; kubeadm's own has the cache off for the cluster's zone, which makes 2 s (Kubernetes v1.37.2 ≥ 1.32)
+    a rolling update may replace up to rollingUpdate.maxUnavailable pods at once (Kubernetes v1.37.2 ≥ 1.37)
+    a pod that is stuck with a bad template stays stuck after the template is reverted, until somebody deletes it (every version of Kubernetes)
+    the set's controller waits for its own writes but not for the kubelet's: if a pod is created just after a pod before it lost Ready, that is a race and not a failure (Kubernetes v1.37.2 ≥ 1.36)
+    the Corefile sets the limit for DNS; kubeadm's Corefile turns the cache off for the cluster's zone, so the limit is 2 s (Kubernetes v1.37.2 ≥ 1.32)
     ");
     assert_snapshot!(told(&run("v1.26.15")), @"
     pods need not have the label apps.kubernetes.io/pod-index (Kubernetes v1.26.15 < 1.28)
-    spec.persistentVolumeClaimRetentionPolicy is ignored: every claim stays (Kubernetes v1.26.15 < 1.27)
-    a rolling update takes one pod at a time, whatever rollingUpdate.maxUnavailable says (Kubernetes v1.26.15 < 1.35)
-    a pod that is stuck with a bad template stays so when the template is reverted, until somebody deletes it (every version of Kubernetes)
-    the set's controller may not have seen its own last write yet, nor the kubelet's: a pod that was created just after one before it lost Ready is a race, not a failure (Kubernetes v1.26.15 < 1.36)
-    the Corefile sets how late DNS may be; kubeadm's own caches for 30 s, which makes 35 s (Kubernetes v1.26.15 < 1.32)
+    spec.persistentVolumeClaimRetentionPolicy is ignored: all claims stay (Kubernetes v1.26.15 < 1.27)
+    a rolling update replaces one pod at a time and ignores rollingUpdate.maxUnavailable (Kubernetes v1.26.15 < 1.35)
+    a pod that is stuck with a bad template stays stuck after the template is reverted, until somebody deletes it (every version of Kubernetes)
+    the set's controller may not have seen its own last write or the kubelet's: if a pod is created just after a pod before it lost Ready, that is a race and not a failure (Kubernetes v1.26.15 < 1.36)
+    the Corefile sets the limit for DNS; kubeadm's Corefile caches for 30 s, so the limit is 35 s (Kubernetes v1.26.15 < 1.32)
     ");
 }
 
@@ -59,7 +59,7 @@ fn a_version_that_cannot_be_read_is_taken_for_the_newest() {
         let run = run(mystery);
         assert!(pod_index_label(&run).holds && max_unavailable(&run).holds, "{mystery}");
     }
-    assert_snapshot!(pod_index_label(&run("mystery")).why, @"`mystery` is no version of Kubernetes that can be read: the newest is expected");
+    assert_snapshot!(pod_index_label(&run("mystery")).why, @"`mystery` is not a known Kubernetes version, so the newest is assumed");
 }
 
 #[test]

@@ -12,14 +12,15 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const SERVER_IDS_ARE_DISTINCT: Check = Check {
     id: "identity::server_ids_are_distinct",
-    statement: "server_id and server_uuid MUST differ between all servers of the set.",
+    statement: "server_id and server_uuid MUST be different on all servers of the set.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-options.html (server_id, server_uuid)",
     explain: "\
-A replica ignores what bears its own server_id, and a source disconnects the older of two replicas with one server_uuid:
-both lose data or never settle, mostly without an error that names the cause.
-Both values are read from every server once all pods are Ready, and again where one came back or joined: they must
-differ between all that are there at the time. MariaDB has no server_uuid: server_id alone tells its servers apart.
-Usually wrong: one --server-id for all pods in the template, or an auto.cnf that was copied with a data directory.",
+A replica ignores events with its own server_id. A source disconnects the older of two replicas with the same
+server_uuid. In both cases servers lose data or never settle, mostly without an error that names the cause.
+Both values are read from each server once all pods are Ready, and again whenever a server came back or joined. They
+must be different on all servers that exist at that time. MariaDB has no server_uuid, so only server_id is compared
+there.
+Common causes: one --server-id for all pods in the template; or an auto.cnf that was copied with a data directory.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Sql(Question::Identity)],
     judge: server_ids_are_distinct,
@@ -28,7 +29,7 @@ Usually wrong: one --server-id for all pods in the template, or an auto.cnf that
 fn server_ids_are_distinct(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         if case.subject.replicas < 2 {
-            return Err(Finding::skipped("the set has one pod: there is nothing to tell apart"));
+            return Err(Finding::skipped("the set has one pod: there is nothing to compare"));
         }
         let answers = identities(case);
         for pod in case.subject.pods().filter(|pod| answers.iter().all(|answer| answer.it.pod != *pod)) {

@@ -12,18 +12,18 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const HOSTNAME_IS_POD_NAME: Check = Check {
     id: "identity::hostname_is_pod_name",
-    statement: "hostname MUST be the pod's name, `hostname -f` its stable DNS name, @@hostname the same as hostname; \
-                the label statefulset.kubernetes.io/pod-name MUST name the pod.",
+    statement: "`hostname` MUST print the pod's name, `hostname -f` its stable DNS name, and @@hostname MUST equal \
+                `hostname`. The label statefulset.kubernetes.io/pod-name MUST be the pod's name.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id and #pod-identity",
     explain: "\
-MySQL writes its hostname into its replication status, its logs and the default names of its files.
-Once all pods are Ready, and where a pod came back or joined, `hostname` and `hostname -f` are run in the container and
-@@hostname is read; on every pod that was seen the label statefulset.kubernetes.io/pod-name must be the name throughout.
-An image without the program `hostname` is asked for /proc/sys/kernel/hostname and /etc/hosts, whose first name in the
-pod's own line is what `hostname -f` prints; without `cat` too, @@hostname alone decides.
-Names are compared without regard to case and to a trailing dot.
-Usually wrong: the template overrides `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName
-is not the name of the Service.",
+MySQL uses its host name in its replication status, in its logs and in the default names of its files.
+`hostname` and `hostname -f` are run in the container, and @@hostname is read, once all pods are Ready and whenever a
+pod came back or joined. The label statefulset.kubernetes.io/pod-name of each pod must always be the pod's name. If the
+image has no program `hostname`, /proc/sys/kernel/hostname and /etc/hosts are read instead; the first name in the pod's
+own line of /etc/hosts is what `hostname -f` prints. Without `cat` as well, only @@hostname decides. The comparison
+ignores case and a trailing dot.
+Common causes: the template sets `hostname`, `subdomain`, `setHostnameAsFQDN` or `hostNetwork`; or spec.serviceName is
+not the name of the Service.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Exec(HOSTNAME), Need::Exec(FULL_HOSTNAME), Need::Sql(Question::Identity)],
     judge: hostname_is_pod_name,
@@ -61,7 +61,7 @@ fn hostname_is_pod_name(file: &CaseFile<'_>) -> Finding {
         }
         let pods: Vec<_> = case.subject.pods().collect();
         let sources: Vec<String> = sources.into_iter().map(|source| format!("{source}, ")).collect();
-        Ok(format!("{}@@hostname and the label are right on {}", sources.concat(), pods.join(", ")))
+        Ok(format!("{}@@hostname and the label are correct on {}", sources.concat(), pods.join(", ")))
     })
 }
 
@@ -80,7 +80,7 @@ fn in_its_place<'a>(case: &Case<'a>, exec: Seen<'a, Exec>, servers: &[Seen<'a, S
             let (pod, seq, command) = (&exec.pod, exec.mark.seq, exec.argv.join(" "));
             let instead = instead.join(" ");
             let reason =
-                format!("`{command}` found no program in {pod} (#{seq}), and `{instead}` tells nothing in its place");
+                format!("{pod} has no program for `{command}` (#{seq}), and `{instead}` gave no answer instead");
             Err(Finding::inconclusive(reason, [seq]))
         }
     }

@@ -9,16 +9,16 @@ const LABEL: &str = "apps.kubernetes.io/pod-index";
 
 pub(crate) const POD_INDEX_LABEL_MATCHES: Check = Check {
     id: "identity::pod_index_label_matches",
-    statement: "The label apps.kubernetes.io/pod-index MUST be there and equal the pod's ordinal.",
+    statement: "The label apps.kubernetes.io/pod-index MUST exist and equal the pod's ordinal.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-index-label",
     explain: "\
-A server takes its server_id from this label through the downward API: a wrong one makes two servers one to replication.
-The label is looked at on every pod that the Pod watch showed, as long as it was there; the ordinal is the number in the
-pod's name, which counts from spec.ordinals.start.
-Kubernetes sets it from 1.28 on (feature gate PodIndexLabel): before that the check does not apply. A cluster whose
-version cannot be read is taken for a new one.
-Usually wrong: nothing that a manifest can do; look for an admission webhook or a policy that rewrites labels, or for
-a controller manager with the feature gate off.",
+A server may take its server_id from this label through the downward API. With a wrong label two servers can get the
+same server_id.
+The label is checked on each pod in the Pod watch for as long as the pod exists. The ordinal is the number in the pod's
+name, which starts at spec.ordinals.start. Kubernetes sets the label from version 1.28 on (feature gate PodIndexLabel);
+on older versions the check is skipped. A cluster with an unreadable version counts as new.
+Common causes: no manifest can cause this. Look for an admission webhook or a policy that rewrites labels, or for a
+controller manager with the feature gate off.",
     scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: pod_index_label_matches,
@@ -28,7 +28,7 @@ fn pod_index_label_matches(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         let ruling = expectation::pod_index_label(case.run);
         if !ruling.holds {
-            return Err(Finding::skipped(format!("no pod has the label {LABEL} yet: {}", ruling.why)));
+            return Err(Finding::skipped(format!("this cluster does not set the label {LABEL}: {}", ruling.why)));
         }
         let lives: Vec<_> = case.shown_pods().collect();
         for life in &lives {
@@ -42,7 +42,7 @@ fn pod_index_label_matches(file: &CaseFile<'_>) -> Finding {
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
         }
-        Ok(format!("{LABEL} was the ordinal on all {} pods that were seen ({})", lives.len(), ruling.why))
+        Ok(format!("{LABEL} was the ordinal on all {} pods ({})", lives.len(), ruling.why))
     })
 }
 
@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_label_that_is_the_ordinal_passes() {
-        assert_snapshot!(History::good().expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 23 pods that were seen (Kubernetes v1.37.2 ≥ 1.28)");
-        assert_snapshot!(labelled("v1.28.0-eks-1", json!("2")).expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 23 pods that were seen (Kubernetes v1.28.0-eks-1 ≥ 1.28)");
+        assert_snapshot!(History::good().expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 23 pods (Kubernetes v1.37.2 ≥ 1.28)");
+        assert_snapshot!(labelled("v1.28.0-eks-1", json!("2")).expect(INDEX, Pass), @"apps.kubernetes.io/pod-index was the ordinal on all 23 pods (Kubernetes v1.28.0-eks-1 ≥ 1.28)");
     }
 
     #[test]
@@ -97,8 +97,8 @@ mod tests {
     #[test]
     fn a_label_that_is_missing_fails_where_there_must_be_one() {
         assert_snapshot!(labelled("v1.37.2", json!(null)).expect(INDEX, Fail), @"mysql-2 (uid 2.2) has no label apps.kubernetes.io/pod-index (#152); it must have one: Kubernetes v1.37.2 ≥ 1.28");
-        assert_snapshot!(labelled("mystery", json!(null)).expect(INDEX, Fail), @"mysql-2 (uid 2.2) has no label apps.kubernetes.io/pod-index (#152); it must have one: `mystery` is no version of Kubernetes that can be read: the newest is expected");
-        assert_snapshot!(labelled("v1.27.16", json!(null)).expect(INDEX, Skipped), @"no pod has the label apps.kubernetes.io/pod-index yet: Kubernetes v1.27.16 < 1.28");
+        assert_snapshot!(labelled("mystery", json!(null)).expect(INDEX, Fail), @"mysql-2 (uid 2.2) has no label apps.kubernetes.io/pod-index (#152); it must have one: `mystery` is not a known Kubernetes version, so the newest is assumed");
+        assert_snapshot!(labelled("v1.27.16", json!(null)).expect(INDEX, Skipped), @"this cluster does not set the label apps.kubernetes.io/pod-index: Kubernetes v1.27.16 < 1.28");
     }
 
     #[test]

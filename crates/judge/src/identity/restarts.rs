@@ -10,19 +10,18 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const CONTAINERS_RESTART_ONLY_WHEN_DISRUPTED: Check = Check {
     id: "identity::containers_restart_only_when_disrupted",
-    statement: "No container of the set's pods MUST start again unless a scenario caused it.",
+    statement: "Containers of the set's pods MUST NOT restart unless a scenario caused it.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts and \
              https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
     explain: "\
-A restart that nobody asked for is an outage that hides: the pod keeps its name and is Ready again before anybody looks.
-Judged from the Pod watch over the whole run, from the first start on: the restartCount of every container of every
-pod, init containers and sidecars among them, must not rise. Excused is one start of a server's container for each time
-that the harness killed the server, or took its image and gave it back, until that scenario ended; and any start on a
-node that the harness stopped, paused or upgraded, until that scenario ended. An image that cannot be pulled is no
-restart. The finding quotes how the container had ended before.
-Usually wrong: a liveness probe that fails under load, or asks for another server than its own, so that all are started
-again when the source is away; a memory limit (OOMKilled, exit code 137); or a server that crashes until another one is
-there.",
+An unexpected restart is an outage that is easy to miss: the pod keeps its name and is Ready again before anybody looks.
+Judged from the Pod watch over the whole run, from the first start on. The restartCount of each container must not rise,
+including init containers and sidecars. Excused are: one restart of a server's container for each time that the harness
+killed the server, or took its image away and gave it back, until the end of that scenario; and any restart on a node
+that the harness stopped, paused or upgraded, until the end of that scenario. A failed image pull is no restart. The
+finding quotes how the container ended before.
+Common causes: a liveness probe fails under load, or queries a server other than its own, so that all pods restart when
+the source is down; a memory limit (OOMKilled, exit code 137); or a server that crashes until another server is up.",
     scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: containers_restart_only_when_disrupted,
@@ -33,7 +32,7 @@ fn containers_restart_only_when_disrupted(file: &CaseFile<'_>) -> Finding {
         let scenes = case.scenes();
         let seen = Restarts::of(case, &scenes);
         for pod in case.subject.pods().filter(|pod| !seen.pods.contains(pod.as_str())) {
-            let reason = format!("no state of a container of {pod} was seen");
+            let reason = format!("no container state of {pod} was seen");
             assessment.reject(Finding::inconclusive(reason, []));
         }
         let mut caused = Vec::new();
@@ -46,8 +45,8 @@ fn containers_restart_only_when_disrupted(file: &CaseFile<'_>) -> Finding {
         assessment.cite(seen.first.into_iter().chain(seen.all.iter().map(|restart| restart.mark.seq)));
         let pods = case.shown_pods().count();
         Ok(match caused.is_empty() {
-            true => format!("no container started again in {pods} pods"),
-            false => format!("in {pods} pods no container started again of itself, but only {}", some_of(caused)),
+            true => format!("no container restarted in {pods} pods"),
+            false => format!("in {pods} pods no container restarted except {}", some_of(caused)),
         })
     })
 }
@@ -135,11 +134,11 @@ impl Restart<'_> {
         if let Some(gap) = case.gap("Pod", *since, *seq) {
             return Err(gap);
         }
-        let before =
-            self.before.map_or("nobody saw how it had ended".to_owned(), |exit| format!("it had ended with {exit}"));
+        let before = self
+            .before
+            .map_or("its previous exit was not seen".to_owned(), |exit| format!("before, it ended with {exit}"));
         let when = scenes.words(*seq);
-        let reason =
-            format!("the container {whose} started again{when} (#{seq}, restartCount {from} to {to}): {before}");
+        let reason = format!("the container {whose} restarted{when} (#{seq}, restartCount {from} to {to}): {before}");
         Err(Finding::fail(reason, [*seq, *since]))
     }
 }

@@ -19,18 +19,18 @@ const LATE_US: u64 = 60_000_000;
 
 pub(crate) const SERVERS_STOP_WITHIN_THEIR_GRACE: Check = Check {
     id: "identity::servers_stop_within_their_grace",
-    statement: "A server that is told to stop MUST end by itself, with 0, within its grace period.",
+    statement: "A server that is told to stop MUST exit on its own, with code 0, within its grace period.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination and \
              https://dev.mysql.com/doc/refman/8.4/en/unix-signal-response.html",
     explain: "\
-Who does not end on SIGTERM is killed when the grace period is over: every update then takes as long as that, and every
-start begins with crash recovery.
-Judged from the Pod watch, whoever deleted the pod: the exit code of its server's container must be 0, and it must have
-ended before the grace period was over (deletionTimestamp). Likewise where the harness takes a server's image away. Not
-judged: pods deleted without grace, servers that did not run or were not Ready since they had started, and nodes that
-are stopped or paused. Where an end was not seen it does not count; for each pod one must have been.
-Usually wrong: a shell as the first process that starts the server without exec and passes no signal on (137 after the
-whole grace period); terminationGracePeriodSeconds too short for the buffer pool; or a preStop hook that uses it up.",
+A server that does not exit on SIGTERM is killed at the end of the grace period. Then each update waits for the whole
+period, and each start begins with crash recovery.
+Judged from the Pod watch, no matter what deleted the pod: the server's container must exit with code 0 before the grace
+period ends (deletionTimestamp). The same holds where the harness takes a server's image away. Not judged are pods
+deleted without grace, servers that did not run or had not been Ready since their start, and nodes that are stopped or
+paused. An exit that was not seen does not count, and each pod needs one that was seen.
+Common causes: the first process is a shell that starts the server without exec and does not forward signals (137 after
+the whole grace period); terminationGracePeriodSeconds is too short for the buffer pool; or a preStop hook uses it up.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: servers_stop_within_their_grace,
@@ -55,21 +55,22 @@ fn servers_stop_within_their_grace(file: &CaseFile<'_>) -> Finding {
             let held = matches!(restart.cause, Some(Act::Hold { .. }));
             if let Some(exit) = restart.before.filter(|exit| held && exit.code != 0) {
                 let (pod, seq) = (&restart.life.name, restart.mark.seq);
-                let reason =
-                    format!("the server of {pod}, told to stop by the loss of its image, ended with {exit} (#{seq})");
+                let reason = format!(
+                    "the server of {pod}, told to stop because its image was taken away, ended with {exit} (#{seq})"
+                );
                 assessment.reject(Finding::fail(reason, [seq]));
             }
         }
         for pod in case.subject.pods().filter(|pod| !ended.contains_key(pod.as_str())) {
             let not_seen =
-                Finding::inconclusive(format!("how the server of {pod} ends when it is told to was not seen"), []);
+                Finding::inconclusive(format!("no exit of the server of {pod} after a stop request was seen"), []);
             assessment.reject(case.gap("Pod", 0, case.timeline.last_seq).unwrap_or(not_seen));
         }
         let each = ended.iter().map(|(pod, took)| {
             let longest = took.iter().max().copied().unwrap_or_default();
             format!("{pod} ({}, after {} at most)", times(took.len()), seconds(longest))
         });
-        Ok(format!("every server that was told to stop ended with 0 within its grace period: {}", some_of(each)))
+        Ok(format!("each server that was told to stop exited with 0 within its grace period: {}", some_of(each)))
     })
 }
 
@@ -113,7 +114,7 @@ impl<'a> Stop<'a> {
             if let Some(gap) = case.gap("Pod", told.seq, self.until(case)) {
                 return Err(gap);
             }
-            let reason = format!("{stopped} was not seen to end in {}", seconds(waited_us));
+            let reason = format!("{stopped} was not seen to exit in {}", seconds(waited_us));
             return Err(Finding::fail(reason, [told.seq]));
         };
         let records = [told.seq, mark.seq];
@@ -138,7 +139,7 @@ impl<'a> Stop<'a> {
         let late_s = exit.finished_s().zip(self.deadline_s).map_or(0, |(end, deadline)| end.saturating_sub(deadline));
         if late_s > ROUNDING_S {
             // Its kubelet may have told it late.
-            let reason = format!("{stopped} ended {late_s} s after that was over (#{})", mark.seq);
+            let reason = format!("{stopped} ended {late_s} s after the grace period (#{})", mark.seq);
             return Err(Finding::inconclusive(reason, records));
         }
         Ok(Some(mark))

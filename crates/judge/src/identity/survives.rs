@@ -13,17 +13,18 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const IDENTITY_SURVIVES_RESTART: Check = Check {
     id: "identity::identity_survives_restart",
-    statement: "A pod that was deleted, or scaled away, MUST come back under its name, with a new UID, the same claims \
-                and volumes, and the same server_id and server_uuid.",
+    statement: "A pod that was deleted or scaled down MUST come back with the same name, claims, volumes, server_id \
+                and server_uuid, and with a new UID.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-identity",
     explain: "\
-A server that comes back with another server_uuid is another server to its replicas: its old transactions look foreign.
-All pods of a name are compared, one with the next, whoever made the earlier one go (the harness, the controller, a
-drain, an update): their claims, the volumes behind them, and all that the server ever said when it was asked who it is.
-Claims that were to go with their pod (whenScaled: Delete) take volume and server_uuid with them, once; server_id stays.
-A new address is normal, and an old one may be handed out again: neither is judged. MariaDB has no server_uuid.
-Usually wrong: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
-another path); something deletes claims; or server_id does not come from the ordinal.",
+To its replicas a server with another server_uuid is a different server, and its old transactions look foreign.
+All pods of a name are compared, each with the next one, no matter what removed the earlier pod: the harness, the
+controller, a drain or an update. Their claims, the volumes behind them, and all answers of the server about its
+identity are compared. If the policy deletes claims with their pod (whenScaled: Delete), volume and server_uuid may
+change once; server_id must stay. A new IP address is normal, and an old one may be reused, so addresses are not judged.
+MariaDB has no server_uuid.
+Common causes: the data directory, where auto.cnf holds the server_uuid, is not on the claim (emptyDir, or a mount at
+another path); something deletes claims; or server_id is not derived from the ordinal.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts, Need::Sql(Question::Identity)],
     judge: identity_survives_restart,
@@ -39,8 +40,8 @@ fn identity_survives_restart(file: &CaseFile<'_>) -> Finding {
         }
         same_servers(case, assessment, &renewals(&returns));
         let same = match case.have_server_uuids() {
-            true => "claims, volumes, server_id and server_uuid are what they were",
-            false => "claims, volumes and server_id are what they were (MariaDB has no server_uuid)",
+            true => "claims, volumes, server_id and server_uuid are unchanged",
+            false => "claims, volumes and server_id are unchanged (MariaDB has no server_uuid)",
         };
         Ok(format!("{same} on {}", whom(&returns)))
     })
@@ -56,7 +57,7 @@ fn whom(returns: &[Return<'_>]) -> String {
     }
     some_of(back.into_iter().map(|(pod, (all, renewed))| match renewed {
         0 => format!("{pod} (back {})", times(all)),
-        _ => format!("{pod} (back {}, {} without its claims, which were to go)", times(all), times(renewed)),
+        _ => format!("{pod} (back {}, {} without its claims, as the policy says)", times(all), times(renewed)),
     }))
 }
 
@@ -79,7 +80,7 @@ fn same_claims(case: &Case<'_>, scenes: &Scenes, it: &Return<'_>) -> Judged<u64>
             Some([bound.claim.uid.as_str(), bound.volume?.uid.as_str()])
         };
         let (Some(was), Some(is)) = (uids(it.before), uids(it.after)) else {
-            let reason = format!("what {claim} was bound to was not seen before {pod} went and {when}");
+            let reason = format!("the volume of {claim} was not seen before {pod} was gone and {when}");
             return Err(Finding::inconclusive(reason, marks));
         };
         for (what, (was, is)) in ["the claim", "the volume of"].iter().zip(was.iter().zip(&is)) {

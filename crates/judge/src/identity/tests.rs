@@ -34,7 +34,7 @@ fn exited(code: i32, stdout: &str, stderr: &str) -> ExecAnswer {
 
 #[test]
 fn names_that_follow_the_ordinal_pass() {
-    assert_snapshot!(History::good().expect(HOSTNAME, Pass), @"hostname, hostname -f, @@hostname and the label are right on mysql-0, mysql-1, mysql-2");
+    assert_snapshot!(History::good().expect(HOSTNAME, Pass), @"hostname, hostname -f, @@hostname and the label are correct on mysql-0, mysql-1, mysql-2");
     printing("mysql-1", &["hostname"], exited(0, "MySQL-1.", "")).expect(HOSTNAME, Pass);
 }
 
@@ -79,7 +79,7 @@ fn after_deletion(checkpoint: &Checkpoint) -> bool {
 
 #[test]
 fn a_pod_that_comes_back_as_itself_passes() {
-    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, which were to go)");
+    assert_snapshot!(History::good().expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are unchanged on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, as the policy says)");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_claim_or_volume_that_did_not_outlive_the_scale_down_fails() {
 
 #[test]
 fn servers_of_mariadb_are_told_apart_without_a_uuid() {
-    assert_snapshot!(History::good().on_mariadb().expect(SURVIVES, Pass), @"claims, volumes and server_id are what they were (MariaDB has no server_uuid) on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, which were to go)");
+    assert_snapshot!(History::good().on_mariadb().expect(SURVIVES, Pass), @"claims, volumes and server_id are unchanged (MariaDB has no server_uuid) on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, as the policy says)");
     assert_snapshot!(History::good().on_mariadb().expect(DISTINCT, Pass), @"all differ: server_id 100, 101, 102, 103; MariaDB has no server_uuid");
     let another = History::good().on_mariadb().telling("mysql-1", after_deletion, "server_id", "1");
     another.expect(SURVIVES, Fail);
@@ -217,7 +217,7 @@ fn servers_of_mariadb_are_told_apart_without_a_uuid() {
 #[test]
 fn a_server_of_mysql_that_tells_no_uuid_leaves_it_open() {
     let silent = History::good().on_mariadb().telling("mysql-1", |_| true, "version", "8.4.6");
-    assert_snapshot!(silent.clone().expect(DISTINCT, Inconclusive), @"mysql-1 did not tell its server_uuid (#27); mysql-1 did not tell its server_uuid (#180); mysql-1 did not tell its server_uuid (#188); and 11 more of the kind");
+    assert_snapshot!(silent.clone().expect(DISTINCT, Inconclusive), @"mysql-1 did not return its server_uuid (#27); mysql-1 did not return its server_uuid (#180); mysql-1 did not return its server_uuid (#188); and 11 more like this");
     silent.expect(SURVIVES, Inconclusive);
 }
 

@@ -46,7 +46,7 @@ fn last_words<'a, T, K: Hash + Eq>(
 pub(super) fn teller<'a>(case: &Case<'a>, pod: &str, uid: &str, took_us: u64, mark: Mark) -> Judged<&'a PodLife> {
     case.asked_pod(pod, uid, took_us, mark).ok_or_else(|| {
         let which = if uid.is_empty() { "no pod" } else { "another pod" };
-        let reason = format!("#{} is of {which} (uid {}), not of the {pod} that was there", mark.seq, short(uid));
+        let reason = format!("#{} is from {which} (uid {}), not from the {pod} of that time", mark.seq, short(uid));
         Finding::inconclusive(reason, [mark.seq])
     })
 }

@@ -61,12 +61,14 @@ fn steps(case: &Case<'_>, scenario: Scenario) -> Vec<Step> {
         Scenario::DnsReplace => vec![step("replace the DNS servers", |act| *act == Act::RestartDns)],
         Scenario::ApiserverKill => vec![step("kill the API server", |act| *act == Act::RestartApiServer)],
         Scenario::Claims => vec![
-            step("let claims go with their pods", |act| *act == Act::SetClaimPolicy { when_scaled: Retention::Delete }),
+            step("set the claims' policy to Delete", |act| {
+                *act == Act::SetClaimPolicy { when_scaled: Retention::Delete }
+            }),
             scale(all, all.saturating_sub(1)),
             step("set the claims' policy back", move |act| *act == Act::SetClaimPolicy { when_scaled: own }),
             scale(all.saturating_sub(1), all),
         ],
-        Scenario::Teardown => vec![step("delete all that the run made", |act| *act == Act::Teardown)],
+        Scenario::Teardown => vec![step("delete everything that the run created", |act| *act == Act::Teardown)],
         _ => Vec::new(),
     }
 }
@@ -81,7 +83,7 @@ pub(super) fn unproved(case: &Case<'_>, scenarios: &[Scenario]) -> Option<Findin
         let unproved = acts.iter().find(|acted| acted.proved.is_none() && acted.needs_proof());
         let unproved = unproved.map(|acted| {
             let seq = acted.asked.seq;
-            let reason = format!("the scenario {scenario} did not prove that it came to `{}` (#{seq})", acted.act);
+            let reason = format!("the scenario {scenario} did not prove the act `{}` (#{seq})", acted.act);
             Finding::inconclusive(reason, [seq])
         });
         unproved.or_else(|| {

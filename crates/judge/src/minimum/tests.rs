@@ -189,5 +189,8 @@ fn an_address_that_a_pod_had_before_does_not_stand_for_its_own() {
     let evidence = history.evidence();
     let check = find("dns::ptr_points_back").expect("a check");
     let found = missing(&Case::of(&evidence).expect("a run"), check).expect("a doubt");
-    assert_eq!(found.reason, "DNS was not asked for the address of mysql-1 after the scenario drain (scenario drain)");
+    assert_eq!(
+        found.reason,
+        "DNS was not queried for the address of mysql-1 after the scenario drain (scenario drain)"
+    );
 }

@@ -17,17 +17,18 @@ mod tests;
 
 pub(crate) const RESPECTS_MAX_UNAVAILABLE: Check = Check {
     id: "ordering::respects_max_unavailable",
-    statement: "In an update at most maxUnavailable pods MUST be away at a time.",
+    statement: "During an update at most maxUnavailable pods MUST be unavailable at a time.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods",
     explain: "\
-An update takes servers away on purpose: how many at a time is what the others must be able to carry.
-Judged from the Pod watch, from the first change of the template to the last: whenever a pod that is Ready is told to
-go, and not by the harness, the pods that are away then are counted: those that are not there, are told to go, or are
-not Ready. With it they must be at most maxUnavailable, which is 1 where it is not given or not honoured by the cluster.
-A pod that the harness deleted or holds does not count until its name has a Ready one again; one that lost Ready by
-itself less than 10 s before is a `race`, since the controller may not have known yet. The pod that is stuck with the
-broken template counts until the harness deletes it.
-Usually wrong: a second tool, or a person, deletes pods while an update goes on.",
+An update takes servers down on purpose. The remaining servers must be able to carry the load of those that are down.
+Judged from the Pod watch, from the first change of the template to the last. Whenever a Ready pod is deleted by
+anything but the harness, the unavailable pods are counted: those that are missing, being deleted or not Ready. Together
+with the deleted pod they must be at most maxUnavailable, which counts as 1 if it is not set or the cluster does not
+honour it.
+A pod that the harness deleted or holds does not count until its name has a Ready pod again. If a pod lost Ready on its
+own less than 10 s before, the result is a `race`, because the controller may not have known yet. The pod that is stuck
+with the broken template counts until the harness deletes it.
+Common causes: a second tool or a person deletes pods during an update.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: respects_max_unavailable,
@@ -55,10 +56,10 @@ fn respects_max_unavailable(file: &CaseFile<'_>) -> Finding {
             return Err(gap);
         }
         if told_in_all.is_empty() {
-            return Err(Finding::inconclusive("no pod that was Ready was told to go to be updated", [from]));
+            return Err(Finding::inconclusive("no Ready pod was deleted for an update", [from]));
         }
         let (pods, told) = (bound.pods, some_of(told_in_all));
-        Ok(format!("told to go: {told}; at most {most} was away at a time, and {pods} may be ({})", bound.why))
+        Ok(format!("deleted: {told}; at most {most} was unavailable at a time, and {pods} may be ({})", bound.why))
     })
 }
 
@@ -80,11 +81,12 @@ impl Bound {
     fn of(case: &Case<'_>) -> Judged<Self> {
         let (subject, several) = (case.subject, max_unavailable(case.run));
         if subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: an update takes all that there is"));
+            return Err(Finding::skipped("the set has one pod: an update replaces all of them"));
         }
         let pods = if several.holds { subject.max_unavailable } else { 1 };
         if pods >= subject.replicas {
-            let reason = format!("maxUnavailable lets all {} pods go at once: {}", subject.replicas, several.why);
+            let reason =
+                format!("maxUnavailable allows all {} pods to be replaced at once: {}", subject.replicas, several.why);
             return Err(Finding::skipped(reason));
         }
         let why = if subject.max_unavailable == pods {
@@ -112,7 +114,10 @@ impl Bound {
         let what = |names: &[String]| {
             let (may, why) = (self.pods, &self.why);
             let count = away(names);
-            format!("{name} was told to go at #{at} while {}: {count} away, and {may} may be ({why})", names.join(", "))
+            format!(
+                "{name} was deleted at #{at} while {}: {count} unavailable, and {may} may be ({why})",
+                names.join(", ")
+            )
         };
         if certain > self.pods {
             return Err(Finding::fail(what(&sure), [at]));
@@ -152,7 +157,7 @@ fn is_away(case: &Case<'_>, harness: &Harness<'_>, name: &str, at: Mark) -> Away
         return Away::No;
     }
     let why = match there {
-        Some(life) if life.deleting_at(at.seq) => "was told to go",
+        Some(life) if life.deleting_at(at.seq) => "was being deleted",
         Some(_) => "was not Ready",
         None if newest(case, name, at.seq).is_some() => "was gone",
         None => "did not exist",

@@ -15,18 +15,19 @@ mod tests;
 
 pub(crate) const HALTS_WHILE_PREDECESSOR_UNREADY: Check = Check {
     id: "ordering::halts_while_predecessor_unready",
-    statement: "Scaling up MUST NOT go on while a predecessor is un-Ready, and MUST go on once it is Ready again.",
+    statement: "Scaling up MUST stop while a predecessor is not Ready, and MUST continue once it is Ready again.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
     explain: "\
-A replica that starts while its source is away has nobody to follow: the controller must wait, however long that takes.
-After the set was scaled to one pod, that pod is held un-Ready by an image that cannot be started, and the set is scaled
-up again. Until the held pod is Ready again no later pod may be ADDED, which the Pod watch shows in its own order.
-That nothing happens is only ever seen for a while. It counts from the StatefulSet event in which the controller says
-(observedGeneration) that it has seen the new size; the reason tells for how long, and less than 0.8 s is too short.
-Then the held pod is released, and the next one must come. A held pod that was Ready in between, or a lost stretch of
-the history, leaves it open. With podManagementPolicy Parallel nobody has to wait, and the check is skipped, unless
-`--expect ordered-ready` demands it.
-Usually wrong: podManagementPolicy is Parallel, so that nobody waits for anybody.",
+A replica that starts while its source is down has no source to follow, so the controller must wait as long as needed.
+The set is scaled to one pod. That pod is held unready by an image that cannot start, and the set is scaled up again. No
+later pod may be ADDED in the Pod watch until the held pod is Ready again. Then the pod is released, and the next pod
+must be created.
+The absence of new pods is proved only for the time that was watched. That time starts with the StatefulSet event whose
+observedGeneration shows that the controller has seen the new size. The reason states the time; less than 0.8 s is too
+short. The check is inconclusive if the held pod was Ready in between or if the watch has a gap.
+With podManagementPolicy Parallel no pod has to wait, and the check is skipped unless `--expect ordered-ready` demands
+it.
+Common causes: podManagementPolicy is Parallel, so no pod waits for another.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: halts_while_predecessor_unready,
@@ -36,13 +37,13 @@ fn halts_while_predecessor_unready(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         case.in_order()?;
         if case.subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: nobody comes after it"));
+            return Err(Finding::skipped("the set has one pod: no pod comes after it"));
         }
         let held = held(case, Scenario::Scale)?;
         let (pod, since) = (&held.life.name, held.since.seq);
         for life in later(case, &held).filter(|life| (since..held.ends(case)).contains(&life.added.seq)) {
             let at = life.added.seq;
-            let reason = format!("{} was ADDED at #{at} while {pod} was held un-Ready (since #{since})", life.name);
+            let reason = format!("{} was ADDED at #{at} while {pod} was held unready (since #{since})", life.name);
             assessment.reject(case.gap("Pod", since, at).unwrap_or(Finding::fail(reason, [at, since])));
         }
         let (seen, to) = size_seen(case, &held)?;
@@ -52,13 +53,13 @@ fn halts_while_predecessor_unready(file: &CaseFile<'_>) -> Finding {
         let watched = case.lasted(seen, ready).least_us;
         let bound = seconds(watched);
         let halted =
-            format!("{pod} was un-Ready for {bound} after the controller had seen {to} replicas (#{})", seen.seq);
+            format!("{pod} was unready for {bound} after the controller had seen {to} replicas (#{})", seen.seq);
         if watched < WATCHED_US {
-            let reason = format!("{halted}: too short to tell that nobody comes");
+            let reason = format!("{halted}: too short to prove that no pod is created");
             return Err(Finding::inconclusive(reason, [seen.seq, ready.seq]));
         }
-        let went_on = format!("{} came at #{}, after Ready at #{}", next.name, next.added.seq, ready.seq);
-        Ok(format!("{halted} and nobody was ADDED: absence is bounded by that; {went_on}"))
+        let went_on = format!("{} was created at #{}, after Ready at #{}", next.name, next.added.seq, ready.seq);
+        Ok(format!("{halted} and no pod was ADDED in that time; {went_on}"))
     })
 }
 
@@ -89,14 +90,14 @@ impl Held<'_> {
 pub(super) fn held<'a>(case: &Case<'a>, scenario: Scenario) -> Judged<Held<'a>> {
     let hold = acted(case, scenario, 0, |act| matches!(act, Act::Hold { .. }));
     let Some(Acted { act: Act::Hold { pod, uid }, asked, proved }) = hold else {
-        return Err(Finding::inconclusive(format!("no pod was held un-Ready in the scenario {scenario}"), []));
+        return Err(Finding::inconclusive(format!("no pod was held unready in the scenario {scenario}"), []));
     };
     let (asked, (_, end)) = (asked.seq, case.span(scenario));
     let Some((since, _)) = proved else {
-        return Err(left_open(case, format!("{pod} was not seen to be un-Ready (#{asked})"), asked, end));
+        return Err(left_open(case, format!("{pod} was not seen to be unready (#{asked})"), asked, end));
     };
     let Some(life) = case.timeline.pod_by_uid(uid).filter(|life| !life.ready_at(since.seq)) else {
-        let reason = format!("{pod} was to be held (#{asked}), but not un-Ready at #{}", since.seq);
+        let reason = format!("{pod} was to be held unready (#{asked}), but was Ready at #{}", since.seq);
         return Err(Finding::inconclusive(reason, [asked, since.seq]));
     };
     let ready = life.ready.iter().filter(|change| change.value).map(|change| change.since).find(is_after(since.seq));
@@ -137,7 +138,7 @@ fn size_seen(case: &Case<'_>, held: &Held<'_>) -> Judged<(Mark, u32)> {
         .set_states(asked.seq, released.seq)
         .find(|(_, set)| set.observed_generation == set.generation && set.replicas == i64::from(*to) && !set.deleted);
     seen.map(|(mark, _)| (mark, *to)).ok_or_else(|| {
-        let reason = format!("the controller was not seen to have seen {to} replicas while {pod} was held");
+        let reason = format!("no event shows that the controller saw {to} replicas while {pod} was held");
         left_open(case, format!("{reason} (#{}–#{})", asked.seq, released.seq), asked.seq, released.seq)
     })
 }
@@ -151,7 +152,7 @@ fn ready_again(case: &Case<'_>, held: &Held<'_>) -> Judged<Mark> {
     match held.ready {
         Some(ready) if held.released.filter(is_before(ready.seq)).is_some() => Ok(ready),
         Some(ready) => {
-            let reason = format!("{pod} was held since #{since}, but Ready at #{} before it was released", ready.seq);
+            let reason = format!("{pod} was held since #{since}, but was Ready at #{} before its release", ready.seq);
             Err(Finding::inconclusive(reason, [since, ready.seq]))
         }
         None => {
@@ -171,7 +172,7 @@ fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodL
     if let Some(gap) = case.gap("Pod", ready.seq, until) {
         return Err(gap);
     }
-    let reason = format!("nobody was ADDED after {} was Ready again (#{})", held.life.name, ready.seq);
+    let reason = format!("no pod was ADDED after {} was Ready again (#{})", held.life.name, ready.seq);
     Err(match case.unmet_wait(ready.seq, until) {
         Some(wait) => wait.blame(format!("{reason}: {wait}"), [ready.seq, wait.mark.seq]),
         None => Finding::inconclusive(reason, [ready.seq]),
@@ -180,15 +181,16 @@ fn went_on<'a>(case: &Case<'a>, held: &Held<'a>, ready: Mark) -> Judged<&'a PodL
 
 pub(crate) const NO_DEADLOCK_ON_FAILED_PREDECESSOR: Check = Check {
     id: "ordering::no_deadlock_on_failed_predecessor",
-    statement: "A pod that was deleted while one after it is un-Ready MUST come back, and not wait for that one.",
+    statement: "A pod that is deleted while a later pod is not Ready MUST be recreated without waiting for the later \
+                pod.",
     source: "https://kubernetes.io/docs/tasks/run-application/force-delete-stateful-set-pod/#statefulset-considerations",
     explain: "\
-Replicas that lost their primary are un-Ready until it is back: a controller that waited for them would wait for ever.
-The second pod is held un-Ready by an image that cannot be started. Meanwhile the first one is deleted without grace: it
-must be Ready again, under a new UID, before the held one is released. The Pod watch must show the held one un-Ready all
-the while: if it was Ready in between, nothing is proved.
-Usually wrong: the first pod cannot start while its replica is away, because its start script or its probe asks for it;
-or its volume is still held by the pod that was killed.",
+Replicas that lost their primary are not Ready until it is back. A controller that waits for them would wait forever.
+The second pod is held unready by an image that cannot start. Meanwhile the first pod is deleted without a grace period.
+It must be Ready again, under a new UID, before the held pod is released. The Pod watch must show that the held pod was
+not Ready all this time. If it was Ready in between, nothing is proved.
+Common causes: the first pod cannot start while its replica is down, because its start script or its probe queries the
+replica; or its volume is still attached for the pod that was killed.",
     scenarios: &[Scenario::Unready],
     minimum: &[Need::Acts],
     judge: no_deadlock_on_failed_predecessor,
@@ -197,7 +199,7 @@ or its volume is still held by the pod that was killed.",
 fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         if case.subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: nobody comes after it"));
+            return Err(Finding::skipped("the set has one pod: no pod comes after it"));
         }
         let held = held(case, Scenario::Unready)?;
         let (name, since, index) = (&held.life.name, held.since.seq, case.subject.index_of(&held.life.name));
@@ -207,7 +209,7 @@ fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
             return Err(Finding::inconclusive(format!("no pod before {name} was deleted while it was held"), [since]));
         };
         if proved.is_none() {
-            let reason = format!("{pod} was not seen to go after its deletion (#{})", asked.seq);
+            let reason = format!("{pod} was not seen to be gone after its deletion (#{})", asked.seq);
             return Err(left_open(case, reason, asked.seq, held.until(case, asked.seq)));
         }
         let (life, ready) = came_back(case, &held, pod, asked.seq)?;
@@ -222,7 +224,7 @@ fn no_deadlock_on_failed_predecessor(file: &CaseFile<'_>) -> Finding {
         assessment.cite([since, asked.seq, added, ready.seq]);
         let took = seconds(ready.at_us.saturating_sub(asked.at_us));
         let came = format!("{pod}, deleted at #{}, came back at #{added} and was Ready at #{}", asked.seq, ready.seq);
-        Ok(format!("{came}, after {took}, while {name} was un-Ready (since #{since})"))
+        Ok(format!("{came}, after {took}, while {name} was unready (since #{since})"))
     })
 }
 

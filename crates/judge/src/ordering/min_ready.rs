@@ -19,18 +19,19 @@ mod tests;
 
 pub(crate) const WAITS_FOR_MIN_READY_SECONDS: Check = Check {
     id: "ordering::waits_for_min_ready_seconds",
-    statement: "The next pod MUST NOT be created, nor be told to go for an update, before those that it waits for have \
-                been Ready for minReadySeconds.",
+    statement: "A pod MUST NOT be created, or deleted for an update, before the pods that it waits for have been Ready \
+                for minReadySeconds.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#minimum-ready-seconds",
     explain: "\
-A server that has just become Ready may fall over under its first load: who waits a while loses one pod and not all.
-Judged by the log's time: from when each lower pod had become Ready to the ADDED of a pod, at the start, when the set is
-scaled up and whenever else; and in an update from when each pod above had become Ready to the deletionTimestamp of the
-next one. The controller counts from the condition's lastTransitionTime, which has whole seconds: 1.5 s too early are
-forgiven. What the log calls earlier is a violation, unless the objects' own times say otherwise: then the log was late,
-which leaves it open, as does a pod that was not Ready for a moment. Pods that are not Ready at all are the business of
-other checks. With podManagementPolicy Parallel only updates wait, and where maxUnavailable is above 1 none is judged.
-Usually wrong: nothing that a manifest can do; look for a second tool that deletes pods.",
+A server that has just become Ready may crash under its first load. The wait limits the damage to one pod.
+Judged by the times in the log. When a pod is ADDED, each lower pod must have been Ready for minReadySeconds; this holds
+at the start, at a scale-up and at any other time. In an update, the same holds for each higher pod at the
+deletionTimestamp of the next pod. The controller counts from lastTransitionTime, which has whole seconds, so 1.5 s too
+early is allowed. Earlier than that in the log is a violation, unless the objects' own times contradict it. Then the log
+was late and the check is inconclusive, as it also is if a pod lost Ready for a moment.
+Pods that are not Ready at all belong to other checks. With podManagementPolicy Parallel only updates wait. Where
+maxUnavailable is above 1, no update is judged.
+Common causes: no manifest can cause this. Look for a second tool that deletes pods.",
     scenarios: &[Scenario::Deploy, Scenario::Scale, Scenario::Roll],
     minimum: &[Need::Acts],
     judge: waits_for_min_ready_seconds,
@@ -44,10 +45,10 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         let wanted = case.subject.min_ready_seconds;
         if wanted == 0 {
-            return Err(Finding::skipped("minReadySeconds is 0: Ready is all that is waited for"));
+            return Err(Finding::skipped("minReadySeconds is 0: pods wait only for Ready"));
         }
         if case.subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: nobody waits for it"));
+            return Err(Finding::skipped("the set has one pod: no pod waits for it"));
         }
         let honoured = min_ready_seconds(case.run);
         if !honoured.holds {
@@ -58,7 +59,7 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
             parts.push(("created", created(case)));
         }
         if updates_wait(case) {
-            parts.push(("told to go", updated(case)));
+            parts.push(("deleted", updated(case)));
         }
         if parts.is_empty() {
             return Err(Finding::skipped("neither creations nor updates have to wait for it"));
@@ -67,7 +68,7 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
         for (what, turns) in parts {
             if turns.is_empty() {
                 assessment
-                    .reject(Finding::inconclusive(format!("no pod was {what} after another one had become Ready"), []));
+                    .reject(Finding::inconclusive(format!("no pod was {what} after another pod had become Ready"), []));
             }
             let waited = turns.iter().filter_map(|turn| assessment.check(turn.judged(case, wanted)));
             let waited: Vec<u64> = waited.collect();
@@ -78,7 +79,7 @@ fn waits_for_min_ready_seconds(file: &CaseFile<'_>) -> Finding {
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
         }
-        Ok(format!("minReadySeconds is {wanted}; of the pods {}", told.join("; ")))
+        Ok(format!("minReadySeconds is {wanted}; of the pods, {}", told.join("; ")))
     })
 }
 
@@ -141,7 +142,7 @@ fn updated<'a>(case: &Case<'a>) -> Vec<Turn<'a>> {
             let above = told.index.saturating_add(1)..case.subject.replicas;
             let Some((before, ready)) = latest(case, above, told.at.seq) else { continue };
             let asked = case.event_at(told.at.seq).and_then(|event| told_at(&event.object));
-            let what = format!("{} was told to go", told.life.name);
+            let what = format!("{} was deleted", told.life.name);
             turns.push(Turn { what, at: told.at, asked, before, ready });
         }
     }
@@ -161,17 +162,18 @@ impl Turn<'_> {
             return Ok(waited);
         }
         if lasted.most_us >= enough_us {
-            let what = format!("for how long {} had been Ready when {what}", before.name);
+            let what = format!("how long {} had been Ready when {what}", before.name);
             return Err(out_of_time(&what, lasted.doubt, [at.seq, ready.seq]));
         }
         let since = format!("{}, Ready since #{}", before.name, ready.seq);
-        let reason = format!("{what} at #{}, when {since}, had been so for {} of {wanted} s", at.seq, seconds(waited));
+        let reason =
+            format!("{what} at #{}, when {since}, had been Ready for {} of {wanted} s", at.seq, seconds(waited));
         let marks = [at.seq, ready.seq];
         if self.had_flapped(case) {
             return Err(Finding::inconclusive(format!("race: {reason} after a moment in which it was not"), marks));
         }
         if self.objects_say(case).is_some_and(|said| said + 1 >= i64::from(wanted)) {
-            return Err(Finding::inconclusive(format!("{reason}, but the objects' own times say otherwise"), marks));
+            return Err(Finding::inconclusive(format!("{reason}, but the objects' own times contradict this"), marks));
         }
         Err(Finding::fail(reason, marks))
     }

@@ -13,17 +13,18 @@ mod tests;
 
 pub(crate) const PARALLEL_PODS_DO_NOT_WAIT: Check = Check {
     id: "ordering::parallel_pods_do_not_wait",
-    statement: "With podManagementPolicy Parallel pods MUST be created and told to go without waiting for one another.",
+    statement: "With podManagementPolicy Parallel, pods MUST be created and deleted without waiting for one another.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#parallel-pod-management",
     explain: "\
-Whoever chooses Parallel wants a set that starts while one of its pods is stuck: a controller that waits breaks that.
-Judged from the Pod watch. In the scenario deploy every pod must be ADDED, and one at least while another one is not
-Ready yet. When the set is scaled up while a pod is held un-Ready the others must come all the same. Pods that are to go
-must not wait until others are gone. Who is deleted must come back. A pod that could have come, while nobody else came
-either for half a second, and that comes within a second after another one became Ready has waited: once may be chance
-and leaves it open, twice is a violation. A controller that is slow for another reason is none.
-Updates are as with OrderedReady, and judged by the checks of updates. The order checks are skipped.
-Usually wrong: nothing that a manifest can do; look at the controller, or at a webhook that holds up new pods.",
+Users choose Parallel so that the set starts even if one of its pods is stuck. A controller that waits breaks that.
+Judged from the Pod watch. In the scenario deploy each pod must be ADDED, and at least one of them while another pod is
+not Ready yet. When the set is scaled up while a pod is held unready, the other pods must still be created. Deletions
+must not wait until other pods are gone. Deleted pods must be recreated.
+A pod has waited if no pod was created for half a second although it could have been, and it is then created within one
+second after another pod became Ready. If this happens once, it may be chance and is inconclusive; twice is a violation.
+A controller that is slow for another reason is no violation.
+Updates work as with OrderedReady and are judged by the checks for updates. The checks for order are skipped.
+Common causes: no manifest can cause this. Look at the controller, or at a webhook that delays new pods.",
     scenarios: &[Scenario::Deploy, Scenario::Scale],
     minimum: &[Need::Acts],
     judge: parallel_pods_do_not_wait,
@@ -44,7 +45,7 @@ fn parallel_pods_do_not_wait(file: &CaseFile<'_>) -> Finding {
             return Err(Finding::skipped("the run demands that pods come in order (`--expect ordered-ready`)"));
         }
         if case.subject.replicas == 1 {
-            return Err(Finding::skipped("the set has one pod: there is nobody to wait for"));
+            return Err(Finding::skipped("the set has one pod: there is no other pod to wait for"));
         }
         if let Some(gap) = case.gap("Pod", 0, case.timeline.last_seq) {
             return Err(gap);
@@ -59,7 +60,7 @@ fn parallel_pods_do_not_wait(file: &CaseFile<'_>) -> Finding {
         for finding in weighed(&waits) {
             assessment.reject(finding);
         }
-        Ok(format!("{} pods were created, and those that had to go told to, without waiting", creations.len()))
+        Ok(format!("{} pods were created, and surplus pods deleted, without waiting", creations.len()))
     })
 }
 
@@ -124,7 +125,10 @@ impl Creation<'_> {
     fn waited(&self, case: &Case<'_>, ready: &Events<'_>) -> Option<Wait> {
         let name = &self.life.name;
         let (after, at_once) = late(case, name, (self.from, self.at), ready)?;
-        let what = format!("{name} could be created from #{} on, another pod became Ready, and it came", self.from.seq);
+        let what = format!(
+            "{name} could be created from #{} on, another pod became Ready, and {name} was created",
+            self.from.seq
+        );
         Some(Wait { what, at: self.at, after, at_once })
     }
 }
@@ -176,7 +180,7 @@ fn all_asked_for(case: &Case<'_>, assessment: &mut Assessment) {
         }
     }
     if !beside {
-        let reason = "in the scenario deploy each pod was created while all others were Ready: that shows nothing";
+        let reason = "in the scenario deploy each pod was created while all others were Ready, which proves nothing";
         assessment.reject(Finding::inconclusive(reason, []));
     }
 }
@@ -204,7 +208,7 @@ fn came_beside_held(case: &Case<'_>, assessment: &mut Assessment) {
         if there.any(|life| life.added.seq < ends) {
             continue;
         }
-        let reason = format!("{name} was not created while {} was held un-Ready (#{since}–#{ends})", held.life.name);
+        let reason = format!("{name} was not created while {} was held unready (#{since}–#{ends})", held.life.name);
         assessment.reject(match case.unmet_wait(asked.seq, until) {
             Some(wait) => wait.blame(format!("{reason}: {wait}"), [asked.seq, wait.mark.seq]),
             None => Finding::inconclusive(reason, [asked.seq, ends]),
@@ -242,14 +246,15 @@ fn departures(case: &Case<'_>, assessment: &mut Assessment) -> Vec<Wait> {
     let Some(Surplus { asked, told, gone }) = assessment.check(surplus(case)) else { return Vec::new() };
     let none_between = |from: Mark, to: Mark| !gone.iter().any(|(gone, _)| (from..to).contains(gone));
     if told.len() > 1 && !told.windows(2).any(|pair| none_between(pair[0].0, pair[1].0)) {
-        let reason = "each surplus pod was told to go when the one before it was gone: that shows nothing";
+        let reason = "each surplus pod was deleted when the next higher pod was gone, which proves nothing";
         assessment.reject(Finding::inconclusive(reason, [asked.seq]));
     }
     assessment.cite(told.iter().map(|(mark, _)| mark.seq));
     let waits = told.iter().enumerate().filter_map(|(place, (at, name))| {
         let from = place.checked_sub(1).map_or(asked, |place| told[place].0);
         let (after, at_once) = late(case, name, (from, *at), &gone)?;
-        let what = format!("{name} could be told to go from #{} on, another pod was gone, and it was", from.seq);
+        let what =
+            format!("{name} could be deleted from #{} on, another pod was gone, and {name} was deleted", from.seq);
         Some(Wait { what, at: *at, after, at_once })
     });
     waits.collect()
@@ -264,11 +269,11 @@ fn surplus<'a>(case: &Case<'a>) -> Judged<Surplus<'a>> {
     for index in (scaled.to..scaled.from).rev() {
         let name = case.subject.nth(index);
         let Some(life) = case.timeline.pod_at(&name, asked.seq) else {
-            let reason = format!("{name} was not there when the set was scaled down (#{})", asked.seq);
+            let reason = format!("{name} did not exist when the set was scaled down (#{})", asked.seq);
             return Err(Finding::inconclusive(reason, [asked.seq]));
         };
         let Some(at) = life.deleting.filter(is_before(until)) else {
-            let reason = format!("{name} was not told to go when the set was scaled down (#{})", asked.seq);
+            let reason = format!("{name} was not deleted when the set was scaled down (#{})", asked.seq);
             return Err(match case.unmet_wait(asked.seq, until) {
                 Some(wait) => wait.blame(format!("{reason}: {wait}"), [asked.seq, wait.mark.seq]),
                 None => Finding::inconclusive(reason, [asked.seq]),

@@ -12,16 +12,16 @@ mod tests;
 
 pub(crate) const PARTITION_IS_RESPECTED: Check = Check {
     id: "ordering::partition_is_respected",
-    statement: "A pod below the partition MUST NOT be replaced by an update, and one that is deleted MUST come back at \
-                the old revision.",
+    statement: "An update MUST NOT replace a pod below the partition. If such a pod is deleted, it MUST be recreated \
+                at the old revision.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#partitions",
     explain: "\
-A partition tries an update on some replicas while the primary keeps what is known to work, even if its pod is lost.
-The template is changed for the last pod alone. Nobody but the harness may tell a pod below it to go. The harness does,
-and who comes back must have the controller-revision-hash of who went, and not the update's. A partition of the set's
-own is judged in the same way, for as long as the template is changed.
-Usually wrong: nothing that a manifest can do, but for a second tool that sets the partition, or deletes pods itself to
-have them updated; then the update reaches pods that it was not for.",
+With a partition you can test an update on some replicas. The primary keeps the known revision, even if its pod is lost.
+The template is changed for the last pod only. Only the harness may delete a pod below it. The harness deletes one, and
+the new pod must have the controller-revision-hash of the deleted pod, not that of the update. A partition that the set
+defines itself is judged in the same way for as long as the template is changed.
+Common causes: no manifest can cause this. Look for a second tool that sets the partition, or that deletes pods to have
+them updated; then the update reaches pods that it was not meant for.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: partition_is_respected,
@@ -49,19 +49,19 @@ fn partition_is_respected(file: &CaseFile<'_>) -> Finding {
             case.gap("Pod", update.asked.seq, update.holds).into_iter().for_each(|gap| assessment.reject(gap));
         }
         if !tried {
-            return Err(Finding::inconclusive("no pod below a partition was deleted to see what comes back", []));
+            return Err(Finding::inconclusive(
+                "no pod below a partition was deleted, so it is unknown what comes back",
+                [],
+            ));
         }
-        Ok(format!(
-            "below the partition the update replaced nobody, and who was deleted came back: {}",
-            came.join(", ")
-        ))
+        Ok(format!("below the partition the update replaced no pod, and deleted pods came back: {}", came.join(", ")))
     })
 }
 
 fn replaced(update: &Update<'_>, told: &Told<'_>) -> Finding {
     let (name, at, asked) = (&told.life.name, told.at.seq, update.asked.seq);
-    let below = format!("below the partition {} of the update that was asked for at #{asked}", update.partition);
-    Finding::fail(format!("{name}, {below}, was told to go at #{at}, and not by the harness"), [at, asked])
+    let below = format!("below the partition {} of the update requested at #{asked}", update.partition);
+    Finding::fail(format!("{name}, {below}, was deleted at #{at}, not by the harness"), [at, asked])
 }
 
 /// The successor of a pod that the harness deleted: when it was created, and its revision.
@@ -70,7 +70,7 @@ fn came_back<'a>(case: &Case<'a>, update: &Update<'_>, told: &Told<'a>) -> Judge
     let old = revision_of(told.life)?;
     let new = update.revision(case)?;
     if old == new {
-        let reason = format!("{name} had {new} already when it was deleted (#{at}): it shows nothing");
+        let reason = format!("{name} already had {new} when it was deleted (#{at}), which proves nothing");
         return Err(Finding::inconclusive(reason, [at]));
     }
     let mut later = case.timeline.lives(name).filter(|life| is_after(at)(&life.added));

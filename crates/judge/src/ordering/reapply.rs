@@ -16,18 +16,18 @@ mod tests;
 
 pub(crate) const REAPPLY_CHANGES_NOTHING: Check = Check {
     id: "ordering::reapply_changes_nothing",
-    statement: "Applying the same manifests twice MUST NOT change the UID or the generation of any object, and MUST NOT \
-                replace a pod.",
+    statement: "Applying the same manifests twice MUST NOT change the UID or the generation of any object, and MUST \
+                NOT replace a pod.",
     source: "https://kubernetes.io/docs/reference/using-api/server-side-apply/ and \
              https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ (generation)",
     explain: "\
-Whoever deploys from a repository applies the same manifests every day: if that restarts the database, nobody dares to.
-The manifests are applied a second time once every pod is Ready. The API server's answers are compared object by object:
-the UID must be the same, and so must the generation, which counts the changes of the spec. For a while from then on no
-pod may be told to go or be ADDED, and the StatefulSet's events must show the same generation; the reason tells for how
-long that was watched, and less than 0.8 s is too short.
-Usually wrong: a manifest with a value of the moment, such as a date in an annotation of the pod template or a name with
-a random part; a controller or a webhook that writes a field which the manifest sets too.",
+People who deploy from a repository apply the same manifests every day. This must never restart the database.
+The manifests are applied again once all pods are Ready. The API server's answers are compared object by object: the UID
+must be the same, and so must the generation, which counts changes of the spec. After that, for a while, no pod may be
+deleted or ADDED, and the StatefulSet's events must show the same generation. The reason states how long that was
+watched; less than 0.8 s is too short.
+Common causes: a manifest contains a value that changes each time, such as a date in an annotation of the pod template
+or a random part of a name; or a controller or a webhook writes a field that the manifest also sets.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Acts],
     judge: reapply_changes_nothing,
@@ -51,7 +51,7 @@ fn reapply_changes_nothing(file: &CaseFile<'_>) -> Finding {
         nothing_moves(case, assessment, asked, until);
         same_generation(case, assessment, &first, asked.seq..until);
         let Some((proved, _)) = again.proved else {
-            let reason = format!("that the manifests were applied again (#{}) was not proved", asked.seq);
+            let reason = format!("it is not proved that the manifests were applied again (#{})", asked.seq);
             return Err(left_open(case, reason, asked.seq, until));
         };
         assessment.cite([first.seq, second.seq]);
@@ -59,11 +59,11 @@ fn reapply_changes_nothing(file: &CaseFile<'_>) -> Finding {
         let watched_us = case.lasted(second.mark, proved).least_us;
         let watched = seconds(watched_us);
         if watched_us < WATCHED_US {
-            let reason = format!("what became of applying again (#{}) was watched for {watched} only", second.seq);
+            let reason = format!("the effect of applying again (#{}) was watched only for {watched}", second.seq);
             return Err(Finding::inconclusive(reason, [second.seq, proved.seq]));
         }
-        let objects = format!("UID and generation are what they were: {}", some_of(same));
-        Ok(format!("{objects}; no pod was replaced within {watched}: absence is bounded by that"))
+        let objects = format!("UID and generation are unchanged: {}", some_of(same));
+        Ok(format!("{objects}; no pod was replaced within {watched}"))
     })
 }
 
@@ -85,7 +85,8 @@ fn answers(case: &Case<'_>, asked: Mark) -> Judged<(Answer, Answer)> {
     let snapshot = |again: bool, when: &str| {
         let found =
             case.snapshots(SnapshotOf::Applied).find(|it| is_after(asked.seq)(&it.mark) == again).ok_or_else(|| {
-                let reason = format!("what the API server had when the manifests were applied {when} was not recorded");
+                let reason =
+                    format!("the API server's objects were not recorded when the manifests were applied {when}");
                 left_open(case, reason, asked.seq, case.next_fault(asked.seq))
             })?;
         let (mark, seq) = (found.mark, found.mark.seq);
@@ -121,7 +122,7 @@ fn unchanged(old: &Applied, first: &Answer, second: &Answer) -> Judged<String> {
 fn nothing_moves(case: &Case<'_>, assessment: &mut Assessment, asked: Mark, until: u64) {
     let span = asked.seq..until;
     let told = told_to_go(case, span.start, span.end);
-    let told = told.iter().map(|told| (told.at.seq, format!("{} was told to go", told.life.name)));
+    let told = told.iter().map(|told| (told.at.seq, format!("{} was deleted", told.life.name)));
     let created = case.timeline.pods.iter().filter(|life| life.seen_created && span.contains(&life.added.seq));
     let created = created.map(|life| (life.added.seq, format!("{} was ADDED", life.name)));
     for (seq, what) in told.chain(created) {

@@ -11,16 +11,17 @@ mod tests;
 
 pub(crate) const SCALES_DOWN_IN_REVERSE: Check = Check {
     id: "ordering::scales_down_in_reverse",
-    statement: "When the set is scaled down, a pod MUST be gone before the one before it is told to go.",
+    statement: "When the set is scaled down, each pod MUST be gone before the pod with the next lower ordinal is \
+                deleted.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
     explain: "\
-The primary has the lowest ordinal: going down in reverse keeps a source for every replica that is still there.
-Judged from the Pod watch, from the scale-down until the next disruption: the DELETED event of each surplus pod must
-come before the deletionTimestamp of the pod before it, and the pods that are to stay must not be told to go. Every
-surplus pod must have been there, and must have gone.
-Where only one pod goes, as from two to one, there is no order to see, and the check is skipped; so it is with
-podManagementPolicy Parallel, unless `--expect ordered-ready` demands an order.
-Usually wrong: podManagementPolicy is Parallel, so that all surplus pods go at once.",
+The primary has the lowest ordinal. Scaling down in reverse order keeps a source for each replica that still runs.
+Judged from the Pod watch, from the scale-down until the next disruption. The DELETED event of each surplus pod must
+come before the deletionTimestamp of the pod below it. Pods that stay must not be deleted. Each surplus pod must have
+existed and must be gone.
+If only one pod is removed, for example from two to one, there is no order and the check is skipped. It is also skipped
+with podManagementPolicy Parallel, unless `--expect ordered-ready` demands an order.
+Common causes: podManagementPolicy is Parallel, so all surplus pods are deleted at once.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: scales_down_in_reverse,
@@ -33,7 +34,7 @@ fn scales_down_in_reverse(file: &CaseFile<'_>) -> Finding {
         let several = scaled.as_ref().is_some_and(|scaled| scaled.from - scaled.to > 1);
         if case.subject.replicas < 3 && !several {
             let pods = if case.subject.replicas == 1 { "one pod" } else { "two pods" };
-            return Err(Finding::skipped(format!("the set has {pods}: going down to one shows no order")));
+            return Err(Finding::skipped(format!("the set has {pods}: a scale-down to one shows no order")));
         }
         let scaled = scaled.ok_or_else(|| Finding::inconclusive("the set was not scaled down", []))?;
         let until = case.next_fault(scaled.asked);
@@ -59,7 +60,7 @@ fn those_that_stay(case: &Case<'_>, assessment: &mut Assessment, scaled: &ScaleD
     for life in &case.timeline.pods {
         let stays = case.subject.index_of(&life.name).is_some_and(|index| index < scaled.to);
         let Some(told) = told(life, scaled, until).filter(|_| stays) else { continue };
-        let reason = format!("{} was told to go at #{}, and was to stay (#{asked})", life.name, told.seq);
+        let reason = format!("{} was deleted at #{}, but had to stay (#{asked})", life.name, told.seq);
         let fail = Finding::fail(reason, [told.seq, asked]);
         assessment.reject(case.gap("Pod", asked, told.seq).unwrap_or(fail));
     }
@@ -78,7 +79,7 @@ fn one_after_the_other<'a>(
     for index in (scaled.to..scaled.from).rev() {
         let name = case.subject.nth(index);
         let Some(life) = case.timeline.pod_at(&name, asked) else {
-            let reason = format!("{name} was not there when the set was scaled down (#{asked})");
+            let reason = format!("{name} did not exist when the set was scaled down (#{asked})");
             return Err(case.gap("Pod", 0, asked).unwrap_or(Finding::inconclusive(reason, [asked])));
         };
         let left = life.deleted.filter(is_before(until));
@@ -101,13 +102,13 @@ fn one_after_the_other<'a>(
 
 fn told_too_early(above: &PodLife, went: Option<Mark>, life: &PodLife, told: Mark) -> Finding {
     let when = went.map_or("was not DELETED by then".to_owned(), |went| format!("was DELETED only at #{}", went.seq));
-    let reason = format!("{} was told to go at #{} while {} was there: it {when}", life.name, told.seq, above.name);
+    let reason = format!("{} was deleted at #{} while {} still existed: it {when}", life.name, told.seq, above.name);
     Finding::fail(reason, [told.seq].into_iter().chain(went.map(|went| went.seq)))
 }
 
 fn still_there(life: &PodLife, wait: Option<Unmet<'_>>, asked: u64) -> Finding {
     match wait {
-        Some(wait) => wait.blame(format!("{} did not go: {wait}", life.name), [asked, wait.mark.seq]),
-        None => Finding::inconclusive(format!("{} was not seen to go ({})", life.name, life.summary), [asked]),
+        Some(wait) => wait.blame(format!("{} was not gone: {wait}", life.name), [asked, wait.mark.seq]),
+        None => Finding::inconclusive(format!("{} was not seen to be gone ({})", life.name, life.summary), [asked]),
     }
 }

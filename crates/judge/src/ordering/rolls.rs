@@ -17,20 +17,19 @@ mod tests;
 
 pub(crate) const ROLLS_HIGHEST_ORDINAL_FIRST: Check = Check {
     id: "ordering::rolls_highest_ordinal_first",
-    statement: "An update MUST replace the pods from the highest ordinal down, one at a time, each only after all above \
-                it were Ready with the update.",
+    statement: "An update MUST replace pods from the highest ordinal down, one at a time. Each pod MUST be replaced \
+                only after all pods above it are Ready with the update.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#rolling-updates",
     explain: "\
-The primary has the lowest ordinal: it goes last, when every replica has shown that it can live with the update.
-The template is changed for the last pod (by a partition), then for all, and in the end it is reverted. Judged from the
-Pod watch: at the deletionTimestamp of a pod that is to be updated, every pod above it must have been replaced by one of
-the set's update revision that is Ready. One that lost it more than 10 s before is a violation; later it is a `race`:
-the controller acts on a cache that may be behind, so it is neither a pass nor a failure. A pod that has the update must
-not go again. Pods that the harness itself deletes are left out; minReadySeconds is judged apart.
-Where maxUnavailable is above 1 and the cluster honours it there is no such order, and the check is skipped. Parallel as
-podManagementPolicy changes nothing, but that a pod which is not Ready may be replaced whenever it is its turn or not.
-Usually wrong: a partition that somebody forgot, so that the update never reaches the pods below; or the update strategy
-is OnDelete behind everybody's back.",
+The primary has the lowest ordinal. It is replaced last, when each replica has shown that it works with the update.
+The template is changed for the last pod (by a partition), then for all pods, and is finally reverted. Judged from the
+Pod watch: at the deletionTimestamp of a pod that is being updated, each pod above it must already be a Ready pod of the
+update revision. If such a pod lost Ready more than 10 s before, it is a violation. If it lost Ready later, it is a
+`race`, neither a pass nor a failure, because the controller acts on a cache that may be behind. An updated pod must not
+be deleted again. Pods that the harness deletes are not judged. minReadySeconds has its own check.
+The check is skipped where maxUnavailable is above 1 and the cluster honours it. podManagementPolicy Parallel has the
+same order, but a pod that is not Ready may be replaced at any time.
+Common causes: a forgotten partition, so the lower pods are never updated; or the update strategy was set to OnDelete.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: rolls_highest_ordinal_first,
@@ -41,12 +40,12 @@ fn rolls_highest_ordinal_first(file: &CaseFile<'_>) -> Finding {
         updatable(case)?;
         let subject = case.subject;
         if subject.replicas - subject.partition < 2 {
-            return Err(Finding::skipped("an update reaches one pod only: it shows no order"));
+            return Err(Finding::skipped("an update replaces only one pod: it shows no order"));
         }
         let several = max_unavailable(case.run);
         if subject.max_unavailable > 1 && several.holds {
             let (pods, why) = (subject.max_unavailable, several.why);
-            return Err(Finding::skipped(format!("maxUnavailable lets {pods} pods go at once: {why}")));
+            return Err(Finding::skipped(format!("maxUnavailable allows {pods} pods to be replaced at once: {why}")));
         }
         let updates = updates(case);
         let whole = Act::Roll { partition: subject.partition };
@@ -61,10 +60,10 @@ fn rolls_highest_ordinal_first(file: &CaseFile<'_>) -> Finding {
             orders.extend(assessment.check(order));
         }
         if !orders.is_empty() && orders.iter().all(Option::is_none) {
-            return Err(Finding::inconclusive("no pod was told to go to be updated", []));
+            return Err(Finding::inconclusive("no pod was deleted for an update", []));
         }
         let orders: Vec<_> = orders.into_iter().flatten().collect();
-        Ok(format!("told to go, each once all above it were Ready with the update: {}", orders.join("; ")))
+        Ok(format!("deleted, each after all pods above it were Ready with the update: {}", orders.join("; ")))
     })
 }
 
@@ -97,7 +96,7 @@ fn in_order(case: &Case<'_>, assessment: &mut Assessment, update: &Update<'_>) -
 fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec<Judged<Mark>> {
     let (name, at) = (&told.life.name, told.at.seq);
     if told.life.revision() == Some(revision) {
-        let reason = format!("{name} was told to go at #{at} although it had {revision} already");
+        let reason = format!("{name} was deleted at #{at} although it already had {revision}");
         return vec![Err(Finding::fail(reason, [at, told.life.added.seq]))];
     }
     let above = (told.index + 1..case.subject.replicas).rev().map(|index| case.subject.nth(index));
@@ -107,7 +106,7 @@ fn waited_for_all_above(case: &Case<'_>, revision: &str, told: &Told<'_>) -> Vec
 /// When a pod had become Ready with the update, as of the deletion of a lower pod.
 fn stood(case: &Case<'_>, revision: &str, above: &str, (name, mark): (&str, Mark)) -> Judged<Mark> {
     let at = mark.seq;
-    let told = format!("{name} was told to go at #{at}");
+    let told = format!("{name} was deleted at #{at}");
     let Some(life) = newest(case, above, at).filter(|life| life.alive_at(at)) else {
         return Err(Finding::fail(format!("{told} while {above} did not exist"), [at]));
     };
@@ -143,14 +142,15 @@ fn all_replaced(case: &Case<'_>, update: &Update<'_>, revision: &str) -> Judged<
 fn not_reached(case: &Case<'_>, update: &Update<'_>, revision: &str, pod: &str) -> Finding {
     let (asked, until) = (update.asked.seq, update.until());
     let Some(wait) = case.unmet_wait(asked, until) else {
-        let reason = format!("{pod} was not seen to be replaced by a pod of {revision} that was Ready");
+        let reason = format!("no Ready pod of {revision} was seen to replace {pod}");
         return Finding::inconclusive(reason, [asked]);
     };
     let told: Vec<_> = told_to_go(case, asked, until).into_iter().filter(|told| told.life.name == pod).collect();
     if told.iter().any(|told| told.by_harness) {
-        let reason = format!("{pod}, which the harness deleted, did not come back, so nothing below it could follow");
+        let reason =
+            format!("{pod}, which the harness deleted, did not come back, so no pod below it could be updated");
         return Finding::inconclusive(format!("{reason}: {wait}"), [asked, wait.mark.seq]);
     }
     let what = if told.is_empty() { "was never replaced by" } else { "did not come back as" };
-    wait.blame(format!("{pod} {what} a pod of {revision} (asked for at #{asked}): {wait}"), [asked, wait.mark.seq])
+    wait.blame(format!("{pod} {what} a pod of {revision} (requested at #{asked}): {wait}"), [asked, wait.mark.seq])
 }

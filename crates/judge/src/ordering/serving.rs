@@ -13,21 +13,21 @@ mod tests;
 
 pub(crate) const READY_MEANS_SERVING: Check = Check {
     id: "ordering::ready_means_serving",
-    statement: "A pod MUST become Ready in its time, and MUST NOT be Ready before its server answers an authenticated \
+    statement: "A pod MUST become Ready in time, and MUST NOT be Ready before its server answers an authenticated \
                 query over TCP.",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes (readinessProbe)",
     explain: "\
-Ordered start waits for Ready and nothing else: if Ready comes before the server answers, the order protects nobody.
-At the first Ready of every pod one query, SELECT 1 with the password, is sent to the pod's own address, once.
-A refused connection or an error of the server is a violation. From when the pod has an address the same is asked until
-there is an answer: where a probe broke, the question came more than a second after Ready or the answer more than two,
-that one decides, if it was there in time and from the same container. Each name, also one that the set has for a while
-only, must have had a pod that was asked and not told to go by then.
-A pod that is never Ready until its time is up is a violation too, the last and the only one as well: it crashed, or its
-probe never succeeds. Not so where nothing of it ran yet, for want of an image, a node or a volume.
-Usually wrong: there is no readinessProbe, so that a started container counts as Ready; or the probe is
-`mysqladmin ping`, which succeeds on `access denied` and, on the socket, while the image's entrypoint still
-initialises the data directory with a server that does not listen on TCP.",
+Ordered start waits only for Ready. If a pod is Ready before its server answers, the order protects nothing.
+When a pod first becomes Ready, one query (SELECT 1 with the password) is sent once to the pod's own address. A refused
+connection or a server error is a violation. The same query is also repeated from when the pod has an address until it
+is answered. This result decides if the first probe broke, was sent more than 1 s after Ready, or was answered more than
+2 s after it; it must come in time and from the same container. Each pod name, including names that exist only for a
+while, needs one pod that was queried and was not being deleted at that time.
+A pod that does not become Ready in time is also a violation, even the last or only pod: it crashed, or its probe never
+succeeds. This does not apply if nothing in the pod could run yet, because an image, a node or a volume was missing.
+Common causes: there is no readinessProbe, so a started container counts as Ready; or the probe is `mysqladmin ping`,
+which succeeds on `access denied`, and on the socket while the image's entrypoint still initialises the data directory
+with a server that does not listen on TCP.",
     scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: ready_means_serving,
@@ -73,7 +73,7 @@ fn untold(case: &Case<'_>, pod: &str) -> Finding {
     let mut ready = case.timeline.lives(pod).filter_map(PodLife::first_ready);
     match ready.next() {
         Some(ready) => {
-            let reason = format!("{pod} was told to go already whenever it was asked (#{})", ready.seq);
+            let reason = format!("{pod} was already being deleted whenever it was queried (#{})", ready.seq);
             Finding::inconclusive(reason, [ready.seq])
         }
         None => never_ready(case, pod),
@@ -128,7 +128,7 @@ fn served_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark) -> Judged<Optio
     }
     proof.or(doubt).unwrap_or_else(|| {
         let which = format!("{} (uid {})", life.name, short(&life.uid));
-        let reason = format!("{which} became Ready at #{} and was not asked", ready.seq);
+        let reason = format!("{which} became Ready at #{} and was not queried", ready.seq);
         Err(Finding::inconclusive(reason, [ready.seq]))
     })
 }
@@ -141,7 +141,8 @@ fn told_at_ready(case: &Case<'_>, life: &PodLife, ready: Mark, ping: &Seen<'_, S
         // A pod that began to terminate before its answer need not answer.
         (_, None) if life.deleting_at(seq) => return Ok(None),
         (Ok(()), Some(late)) => {
-            let reason = format!("{which} {late} after Ready (#{}), which tells nothing of then (#{seq})", ready.seq);
+            let reason =
+                format!("{which} {late} after Ready (#{}), which is too late to prove anything (#{seq})", ready.seq);
             return Err(Finding::inconclusive(reason, [ready.seq, seq]));
         }
         (Err(refusal), _) => refusal,
@@ -159,7 +160,7 @@ fn pong(ping: &Seen<'_, Sql>) -> Judged<()> {
         "1" => Ok(()),
         other => {
             let (pod, seq) = (&ping.pod, ping.mark.seq);
-            let reason = format!("{pod}, asked for an authenticated query, answered `{other}` to SELECT 1 (#{seq})");
+            let reason = format!("{pod} answered `{other}` to SELECT 1 (#{seq})");
             Err(Finding::inconclusive(reason, [seq]))
         }
     }
@@ -171,7 +172,7 @@ fn too_late(case: &Case<'_>, ping: &Seen<'_, Sql>, ready: Mark) -> Option<String
     let answered = case.lasted(ready, ping.mark).most_us;
     let asked = answered.saturating_sub(ping.took_us);
     if asked > AT_ONCE_US {
-        return Some(format!("was asked only {}", seconds(asked)));
+        return Some(format!("was queried only {}", seconds(asked)));
     }
     (answered > ANSWERED_US).then(|| format!("answered only {}", seconds(answered)))
 }

@@ -12,18 +12,19 @@ use crate::{CaseFile, Check, Finding, Verdict};
 
 pub(crate) const STARTS_IN_ORDINAL_ORDER: Check = Check {
     id: "ordering::starts_in_ordinal_order",
-    statement: "Pods MUST be created in the order of their ordinals, each only after all before it were Ready under \
-                their current UID.",
+    statement: "Pods MUST be created in ordinal order. Each pod MUST be created only after all pods with lower \
+                ordinals have been Ready under their current UID.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
     explain: "\
-A replica that starts before its source is there initialises alone, and two histories of one database are born.
-Judged from the Pod watch: at each ADDED of a pod, every lower ordinal must have a live pod that is not being deleted
-and has been Ready. One that was never Ready, or is not there, is a violation, and so is one that lost it more than 10 s
-before. One that lost it later is a `race`: the controller acts on a cache that may be behind, so it is neither a pass
-nor a failure. Pods that are created again, after a deletion or a scale-up, are judged in the same way. Each must have
-been created in the scenario deploy. A lost stretch of the watch makes the order unknown. With podManagementPolicy
-Parallel there is no order, and the check is skipped, unless `--expect ordered-ready` demands one.
-Usually wrong: podManagementPolicy is Parallel, or a pod never becomes Ready and the rest is never created.",
+A replica that starts before its source initialises on its own, and the two servers then have separate histories.
+Judged from the Pod watch. When a pod is ADDED, each lower ordinal must have a live pod that is not being deleted and
+has been Ready. It is a violation if such a pod is missing, was never Ready, or lost Ready more than 10 s before. If it
+lost Ready less than 10 s before, the result is a `race`, neither a pass nor a failure, because the controller acts on a
+cache that may be behind. Pods that are recreated after a deletion or a scale-up are judged in the same way. Each pod
+must have been created in the scenario deploy. A gap in the watch leaves the order unknown.
+With podManagementPolicy Parallel there is no order, and the check is skipped unless `--expect ordered-ready` demands
+one.
+Common causes: podManagementPolicy is Parallel; or a pod never becomes Ready, so the remaining pods are never created.",
     scenarios: &[Scenario::Deploy],
     minimum: &[],
     judge: starts_in_ordinal_order,
@@ -53,7 +54,7 @@ fn starts_in_ordinal_order(file: &CaseFile<'_>) -> Finding {
             assessment.cite([life.added.seq]);
         }
         let order: Vec<_> = created.iter().map(|life| format!("{} at #{}", life.name, life.added.seq)).collect();
-        Ok(format!("ADDED, each after all before it were Ready: {}", order.join(", ")))
+        Ok(format!("ADDED, each after all pods before it were Ready: {}", order.join(", ")))
     })
 }
 

@@ -13,17 +13,18 @@ mod tests;
 
 pub(crate) const STUCK_ROLLOUT_RECOVERS: Check = Check {
     id: "ordering::stuck_rollout_recovers",
-    statement: "A rollout MUST stop at a pod that cannot start, and once the template is reverted and that pod is \
-                deleted, every pod MUST be Ready again at the revision of before.",
+    statement: "A rollout MUST stop at a pod that cannot start. After the template is reverted and that pod is \
+                deleted, all pods MUST be Ready again at the previous revision.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback",
     explain: "\
-A bad image must cost one replica and not the set, and there must be a way back that loses no data.
-The template gets an image that no kubelet can start. The last pod is stuck with it: while it is, nobody else may go.
-Then the template is reverted and the stuck pod deleted, unless the controller replaced it already: it must come back,
-and all pods must end Ready at the revision that they had before the first change, which must be the set's own again.
-That the kubelet calls the image's name invalid is the harness's doing and excuses nobody.
-Usually wrong: something else writes the template too, so that the reverted one does not last; the pods are not what
-they were, because a volume or a Secret changed meanwhile; or a finalizer keeps the stuck pod.",
+A bad image must cost one replica and not the whole set, and there must be a way back without data loss.
+The template gets an image that no kubelet can start. The last pod is stuck with it, and meanwhile no other pod may be
+deleted. Then the template is reverted, and the stuck pod is deleted unless the controller has already replaced it. It
+must be recreated. In the end all pods must be Ready at the revision that they had before the first change, and the set
+must be at that revision again. The kubelet reports an invalid image name because of the harness, so that is no excuse
+for a failure.
+Common causes: something else also writes the template, so the reverted template does not last; a volume or a Secret has
+changed, so the pods are not as before; or a finalizer keeps the stuck pod.",
     scenarios: &[Scenario::Roll],
     minimum: &[Need::Acts],
     judge: stuck_rollout_recovers,
@@ -47,7 +48,7 @@ fn stuck_rollout_recovers(file: &CaseFile<'_>) -> Finding {
         let told = told_to_go(case, asked, broken.holds);
         for told in told.iter().filter(|told| told.life.name != stuck.name && !told.by_harness) {
             let (name, at) = (&told.life.name, told.at.seq);
-            let reason = format!("{name} was told to go at #{at} while {} could not start (#{asked})", stuck.name);
+            let reason = format!("{name} was deleted at #{at} while {} could not start (#{asked})", stuck.name);
             assessment.reject(case.gap("Pod", asked, at).unwrap_or(Finding::fail(reason, [at, asked])));
         }
         let reverted = find(Act::RevertTemplate, "reverted")?;
@@ -61,8 +62,8 @@ fn stuck_rollout_recovers(file: &CaseFile<'_>) -> Finding {
         let told = set_is_back(case, reverted, old)?;
         assessment.cite([stuck.added.seq, told.seq]);
         let how = how_it_went(case, stuck, reverted);
-        let halted = format!("{} was stuck from #{} and nobody else was told to go", stuck.name, stuck.added.seq);
-        Ok(format!("{halted}; it {how}, and every pod ended Ready at {old}, as before"))
+        let halted = format!("{} was stuck from #{} and no other pod was deleted", stuck.name, stuck.added.seq);
+        Ok(format!("{halted}; it {how}, and all pods ended Ready at {old}, as before"))
     })
 }
 
@@ -71,7 +72,7 @@ fn revision_before<'a>(case: &Case<'a>, first: &Update<'_>) -> Judged<&'a str> {
     let (pod, asked) = (last_pod(case), first.asked.seq);
     let life = newest(case, &pod, asked).filter(|life| life.alive_at(asked));
     life.map_or_else(
-        || Err(Finding::inconclusive(format!("{pod} was not there before the first change (#{asked})"), [asked])),
+        || Err(Finding::inconclusive(format!("{pod} did not exist before the first change (#{asked})"), [asked])),
         revision_of,
     )
 }
@@ -105,7 +106,7 @@ fn stuck_pod<'a>(case: &Case<'a>, broken: &Update<'_>, old: &str) -> Judged<&'a 
 fn ended(case: &Case<'_>, reverted: &Update<'_>, pod: &str, old: &str) -> Judged<Mark> {
     let (asked, until) = (reverted.asked.seq, reverted.until());
     let Some(life) = newest(case, pod, until).filter(|life| life.alive_at(until) && !life.deleting_at(until)) else {
-        let reason = format!("{pod} was not there after the template was reverted (#{asked})");
+        let reason = format!("{pod} did not exist after the template was reverted (#{asked})");
         return Err(not_back(case, reverted, reason));
     };
     let (revision, added) = (revision_of(life)?, life.added.seq);
@@ -134,7 +135,7 @@ fn set_is_back(case: &Case<'_>, reverted: &Update<'_>, old: &str) -> Judged<Mark
     let Some((mark, state)) = case.set_states(asked, until).next_back() else {
         return Err(not_back(case, reverted, format!("StatefulSet {set} was not seen to be reverted (#{asked})")));
     };
-    let told = format!("StatefulSet {set}, reverted at #{asked}, tells the update revision {}", state.update_revision);
+    let told = format!("StatefulSet {set}, reverted at #{asked}, has the update revision {}", state.update_revision);
     if state.update_revision != old {
         let reason = format!("{told} (#{}), and not {old}", mark.seq);
         return Err(match reverted.proved {
@@ -162,7 +163,7 @@ fn how_it_went(case: &Case<'_>, stuck: &PodLife, reverted: &Update<'_>) -> Strin
     let mut told = told_to_go(case, stuck.added.seq, reverted.until()).into_iter();
     match told.find(|told| told.life.uid == stuck.uid) {
         Some(told) if told.by_harness => format!("was deleted once the template was reverted (#{})", told.at.seq),
-        Some(told) => format!("went by itself (#{}): the controller recovered alone", told.at.seq),
+        Some(told) => format!("was deleted by the controller (#{}), which recovered on its own", told.at.seq),
         None => "was replaced".to_owned(),
     }
 }

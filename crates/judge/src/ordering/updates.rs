@@ -67,8 +67,7 @@ impl Update<'_> {
         });
         let set = &case.subject.set;
         let Some((mark, first)) = told.next() else {
-            let reason =
-                format!("the controller of StatefulSet {set} was not seen to have seen the change of #{asked}");
+            let reason = format!("no event shows that the controller of StatefulSet {set} saw the change of #{asked}");
             return Err(Finding::inconclusive(reason, [asked]));
         };
         let Some((other, last)) = told.find(|(_, set)| set.update_revision != first.update_revision) else {
@@ -122,7 +121,7 @@ pub(super) fn newest<'a>(case: &Case<'a>, name: &str, seq: u64) -> Option<&'a Po
 /// The revision that a pod was created from.
 pub(super) fn revision_of(life: &PodLife) -> Judged<&str> {
     life.revision().ok_or_else(|| {
-        let reason = format!("{} does not tell its revision (#{})", life.name, life.added.seq);
+        let reason = format!("{} has no revision label (#{})", life.name, life.added.seq);
         Finding::inconclusive(reason, [life.added.seq])
     })
 }

@@ -32,7 +32,7 @@ impl Stretch {
     fn keeps(&self, claim: &ClaimLife) -> Judged<()> {
         let (told, gone) = (claim.deleting.map(|mark| mark.seq), claim.deleted.map(|mark| mark.seq));
         let inside = |seq: &u64| self.within.contains(seq);
-        let going = told.filter(|seq| inside(seq) && gone != Some(*seq)).map(|seq| ("told to go", seq));
+        let going = told.filter(|seq| inside(seq) && gone != Some(*seq)).map(|seq| ("being deleted", seq));
         let went = gone.filter(inside).map(|seq| ("DELETED", seq));
         if let Some((what, seq)) = going.or(went) {
             let reason = format!("{} was {what} at #{seq}, {}", named(claim), self.when);
@@ -45,7 +45,7 @@ impl Stretch {
     fn begins_with(&self, claim: &ClaimLife) -> Judged<()> {
         let start = *self.within.start();
         let Some(Mark { seq: told, .. }) = claim.deleting.filter(is_before(start)) else { return Ok(()) };
-        let reason = format!("{} had been told to go (#{told}) before #{start}", named(claim));
+        let reason = format!("{} was already being deleted (#{told}) before #{start}", named(claim));
         Err(Finding::inconclusive(reason, [told, start]))
     }
 
@@ -63,7 +63,7 @@ fn named(claim: &ClaimLife) -> String {
 /// Skips a check if the set has no claim templates. Other checks judge what is lost without claims.
 fn has_templates(subject: &Subject) -> Judged<()> {
     if subject.claims.is_empty() {
-        let reason = format!("the StatefulSet {} has no volumeClaimTemplates, so it makes no claims", subject.set);
+        let reason = format!("the StatefulSet {} has no volumeClaimTemplates, so it has no claims", subject.set);
         return Err(Finding::skipped(reason));
     }
     Ok(())
@@ -89,7 +89,7 @@ fn claims_in<'a>(case: &Case<'a>, within: &RangeInclusive<u64>) -> impl Iterator
 
 /// The claim of this name that existed at that record; inconclusive if there was none.
 fn claim_before<'a>(case: &Case<'a>, name: &str, seq: u64) -> Judged<&'a ClaimLife> {
-    let not_seen = || Finding::inconclusive(format!("the claim {name} was not there before #{seq}"), [seq]);
+    let not_seen = || Finding::inconclusive(format!("the claim {name} did not exist before #{seq}"), [seq]);
     case.timeline.claim_at(name, seq).ok_or_else(not_seen)
 }
 
@@ -122,7 +122,7 @@ impl<'a> Teardown<'a> {
         let asked = case.acts(|act| *act == Act::Teardown).first()?.asked.seq;
         let mut deleted = case.acts(|act| *act == Act::DeleteClaims).into_iter().map(|acted| acted.asked);
         let Some(Mark { seq: deleted, .. }) = deleted.find(is_after(asked)) else {
-            let reason = format!("the teardown (#{asked}) did not come to the deletion of the claims");
+            let reason = format!("the teardown (#{asked}) did not reach the deletion of the claims");
             return Some(Err(Finding::inconclusive(reason, [asked])));
         };
         let within = asked..=deleted;
@@ -130,10 +130,10 @@ impl<'a> Teardown<'a> {
         let there = |claim: &&ClaimLife| claim.added.seq <= asked && !applied.contains(&claim.uid);
         let claims: Vec<_> = claims_in(case, &within).filter(there).collect();
         if claims.is_empty() {
-            let reason = format!("no claim of the set was there when its deletion was asked for (#{asked})");
+            let reason = format!("no claim of the set existed when its deletion was requested (#{asked})");
             return Some(Err(Finding::inconclusive(reason, [asked])));
         }
-        let when = format!("after the set's deletion was asked for (#{asked})");
+        let when = format!("after the set's deletion was requested (#{asked})");
         Some(Ok(Self { stretch: Stretch { within, when }, claims }))
     }
 

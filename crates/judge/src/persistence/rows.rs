@@ -15,18 +15,17 @@ const KILL: Scenario = Scenario::ServerKill;
 
 pub(crate) const ROWS_SURVIVE_POD_DELETION: Check = Check {
     id: "persistence::rows_survive_pod_deletion",
-    statement: "Every row that was acknowledged and there MUST still be there after a pod's deletion, on every ordinal, \
-                and after the primary's server was killed.",
+    statement: "Each acknowledged row that a server had MUST still be there after its pod is deleted, on each ordinal, \
+                and after the primary's server is killed.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
-    explain:
-        "\
-This is what a database on a StatefulSet is for.
-Each pod is deleted in turn, with its grace period; where the run has the scenario unready, one is also deleted without
-grace, which kills its server. The scenario crash kills the server of the primary and leaves the pod, whose container is
-started again. The ids that the server held just before, as far as their insert was acknowledged, must be in the first
-answer of the server that comes back. One that does not, or cannot answer, fails.
-Neither kind of kill takes the node's page cache away: this proves nothing about a loss of power.
-Usually wrong: the data directory is on an emptyDir, or the claim is mounted somewhere else than at the data directory.",
+    explain: "\
+This is the main reason to run a database on a StatefulSet.
+Each pod is deleted in turn, with its grace period. If the run has the scenario unready, one pod is also deleted without
+a grace period, which kills its server. The scenario server-kill kills the primary's server but leaves its pod, and its
+container is restarted. The acknowledged row ids that the server had just before must be in the first answer of the
+server after it comes back. A server that does not come back, or cannot answer, fails.
+No such kill clears the node's page cache, so this check proves nothing about a power loss.
+Common causes: the data directory is on an emptyDir; or the claim is not mounted at the data directory.",
     scenarios: &[Scenario::Restart, KILL],
     minimum: &[Need::Acts],
     judge: rows_survive_pod_deletion,
@@ -38,7 +37,7 @@ fn rows_survive_pod_deletion(file: &CaseFile<'_>) -> Finding {
         let deleted = case.weigh_deletions(assessment, |deletion| kept_by_pod(case, &ledger, deletion));
         let kills = case.acts(|act| matches!(act, Act::KillServer { .. }));
         if kills.is_empty() && case.run.acts(KILL) {
-            let reason = "no server was killed in its pod, so nothing is known of what one would keep then";
+            let reason = "no server was killed in its pod, so it is unknown what a server keeps then";
             assessment.reject(Finding::inconclusive(reason, []));
         }
         let kept = kills.iter().filter_map(|kill| match kill.act {
@@ -49,7 +48,7 @@ fn rows_survive_pod_deletion(file: &CaseFile<'_>) -> Finding {
         assessment.cite(deleted.iter().chain(&killed).flat_map(|kept| kept.evidence));
         let told = |kept: &[Kept]| kept.iter().map(|kept| kept.text.as_str()).collect::<Vec<_>>().join(", ");
         let after = if killed.is_empty() { "" } else { ", and after the server was killed: " };
-        Ok(format!("every acknowledged row was there after the deletion: {}{after}{}", told(&deleted), told(&killed)))
+        Ok(format!("all acknowledged rows were there after the deletion: {}{after}{}", told(&deleted), told(&killed)))
     })
 }
 
@@ -143,9 +142,10 @@ fn kept_by_container<'a>(
                 let reason = format!("{pod} did not come back after its server was killed (#{asked}): {wait}");
                 wait.blame(reason, [asked, wait.mark.seq])
             }
-            None => {
-                Finding::inconclusive(format!("that the server in {pod} was killed is not proved (#{asked})"), [asked])
-            }
+            None => Finding::inconclusive(
+                format!("it is not proved that the server in {pod} was killed (#{asked})"),
+                [asked],
+            ),
         });
     };
     let until = case.next_fault(proved.seq);

@@ -11,20 +11,20 @@ mod tests;
 
 pub(crate) const DURABILITY_SETTINGS: Check = Check {
     id: "persistence::durability_settings",
-    statement: "On every pod sync_binlog and innodb_flush_log_at_trx_commit MUST be 1 and, where the set has several \
-                pods, relay_log_recovery MUST be on.",
+    statement: "On each pod, sync_binlog and innodb_flush_log_at_trx_commit MUST be 1. If the set has several pods, \
+                relay_log_recovery MUST be on.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-options-binary-log.html (sync_binlog), \
              https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html (innodb_flush_log_at_trx_commit) and \
              https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html (relay_log_recovery)",
     explain: "\
-Deleting pods leaves the node's page cache as it is, so no deletion shows what a loss of power would cost. The settings
-decide that: with any other value of the first two, commits that clients were told of can be lost, or be in the binary
-log and not in the tables; without the third a replica goes on with a relay log that may end in the middle of an event.
-Once all pods are Ready every server is asked for the three. All pods are made from one template, and whoever has the
-lowest ordinal may be a replica tomorrow, so the third is required of all of them where there are several.
-A server that does not know one of the variables (error 1193), or does not answer, leaves the question open.
-This judges what is set and not what the disks do with it: a volume that acknowledges early loses commits all the same.
-Usually wrong: values that were relaxed for speed; or relay_log_recovery, which is off unless somebody turns it on.",
+Deleting a pod keeps the node's page cache, so it cannot show the effect of a power loss. These settings decide it. With
+other values of the first two, commits that clients were told of can be lost, or be in the binary log but not in the
+tables. Without the third, a replica continues with a relay log that may end in the middle of an event.
+All servers are asked for the three variables once all pods are Ready. All pods share one template, and any of them may
+be a replica in the future, so the third is required on all of them if there are several. If a server does not know a
+variable (error 1193) or does not answer, the check is inconclusive. Only the settings are judged, not the disks: a
+volume that acknowledges writes too early still loses commits.
+Common causes: values were relaxed for speed; or relay_log_recovery was left at its default, which is off.",
     scenarios: &[Scenario::Deploy],
     minimum: &[Need::Sql(Question::Settings)],
     judge: durability_settings,
@@ -96,7 +96,7 @@ fn told<'a>(case: &Case<'a>, pod: &str, checkpoint: &Checkpoint) -> Judged<Seen<
     if let SqlAnswer::Error { code: UNKNOWN_VARIABLE, message } = &answer.answer {
         let seq = answer.mark.seq;
         let unknown = format!("the server of {pod} does not know a setting (error {UNKNOWN_VARIABLE}: {message})");
-        let reason = format!("{unknown}, so nothing is known of how it keeps commits (#{seq})");
+        let reason = format!("{unknown}, so its durability is unknown (#{seq})");
         return Err(Finding::inconclusive(reason, [seq]));
     }
     answer.rows().map_err(doubt)?;

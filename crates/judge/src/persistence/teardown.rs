@@ -21,12 +21,13 @@ pub(crate) const TEARDOWN_LEAVES_NOTHING: Check = Check {
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#limitations and \
              https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
     explain: "\
-Claims outlive their StatefulSet on purpose: whoever makes them must delete them, or every run leaves disks behind.
-What remains is listed after everything was deleted, the claims last, and, where the run made its cluster, again in the
-container engine once that is deleted too: without both lists a run passes only in a cluster that somebody else made.
-The watches must agree: the set, its pods, claims and volumes that a list does not name must have been seen to go.
-Usually wrong: a finalizer that nobody removes, a claim that a pod still mounts, or a PersistentVolume with the reclaim
-policy Retain. The finding names what remains and what holds it.",
+A StatefulSet leaves its claims behind by design. If nobody deletes them, each run leaves disks behind.
+After everything was deleted, claims last, what remains on the cluster is listed. If the run created its own cluster,
+the container engine is also listed after the cluster is deleted. Without both lists, a run passes only on a cluster
+that it did not create. The watches must agree: the set and each pod, claim and volume that is not listed must have been
+seen to disappear.
+Common causes: nothing removes a finalizer; a pod still mounts a claim; or a PersistentVolume has the reclaim policy
+Retain. The finding names what remains and what holds it.",
     scenarios: &[Scenario::Teardown],
     minimum: &[Need::Acts],
     judge: teardown_leaves_nothing,
@@ -72,10 +73,10 @@ fn made_its_cluster(case: &Case<'_>) -> bool {
 fn torn_down(case: &Case<'_>) -> Judged<u64> {
     let asked = |act: &Act| case.acts(|it| it == act).last().map(|acted| acted.asked.seq);
     let Some(teardown) = asked(&Act::Teardown) else {
-        return Err(Finding::inconclusive("nobody was seen to tear the workload down", []));
+        return Err(Finding::inconclusive("no teardown of the workload was recorded", []));
     };
     let Some(claims) = asked(&Act::DeleteClaims) else {
-        let reason = format!("the teardown (#{teardown}) did not come to the deletion of the claims");
+        let reason = format!("the teardown (#{teardown}) did not reach the deletion of the claims");
         return Err(Finding::inconclusive(reason, [teardown]));
     };
     Ok(teardown.max(claims))
@@ -84,16 +85,16 @@ fn torn_down(case: &Case<'_>) -> Judged<u64> {
 /// The record after which the engine's resources must be listed: the end of the cluster's deletion.
 fn unmade(case: &Case<'_>) -> Judged<u64> {
     let Some(last) = run_steps(case, "delete the cluster").last() else {
-        return Err(Finding::inconclusive("the cluster that the run made was not deleted", []));
+        return Err(Finding::inconclusive("the cluster that the run created was not deleted", []));
     };
     let (seq, listed) = (last.mark.seq, case.snapshot(SnapshotOf::LeftoverResources).is_some());
     let reason = match &last.it.phase {
         Phase::Failed(_) | Phase::End if listed => return Ok(seq),
-        Phase::Begin if listed => format!("the deletion of the cluster that the run made did not end (#{seq})"),
+        Phase::Begin if listed => format!("the deletion of the cluster that the run created did not end (#{seq})"),
         phase => {
             let why =
                 if let Phase::Failed(why) = phase { format!(": its deletion failed: {why}") } else { String::new() };
-            format!("what remains of the cluster that the run made was not listed{why} (#{seq})")
+            format!("the remains of the cluster that the run created were not listed{why} (#{seq})")
         }
     };
     Err(Finding::inconclusive(reason, [seq]))
@@ -107,11 +108,11 @@ struct List {
 
 /// The last list of this kind, which must come after a record.
 fn listed(case: &Case<'_>, of: SnapshotOf, after: u64) -> Judged<List> {
-    let unlisted = || Finding::inconclusive("what remains after the teardown was not listed", []);
+    let unlisted = || Finding::inconclusive("the remains after the teardown were not listed", []);
     let snapshot = case.snapshot(of).ok_or_else(unlisted)?;
     let (mark, seq) = (snapshot.mark, snapshot.mark.seq);
     if seq < after {
-        let reason = format!("what remains was listed (#{seq}) before everything was deleted (#{after})");
+        let reason = format!("the remains were listed (#{seq}) before everything was deleted (#{after})");
         return Err(Finding::inconclusive(reason, [seq, after]));
     }
     match serde_json::from_value(snapshot.value.clone()) {
@@ -126,7 +127,7 @@ impl List {
             return Ok(());
         }
         let (seq, left) = (self.mark.seq, some_of(self.left.iter().map(described)));
-        Err(Finding::fail(format!("after the teardown remain (#{seq}): {left}"), [seq]))
+        Err(Finding::fail(format!("left after the teardown (#{seq}): {left}"), [seq]))
     }
 
     fn names(&self, kind: &str, name: &str) -> bool {
@@ -165,10 +166,12 @@ fn seen_to_go(case: &Case<'_>, assessment: &mut Assessment, list: &List) {
         });
         assessment.reject(match late {
             Some(late) => {
-                let reason = format!("{kind} {name} was there (#{}) after the teardown (#{seq})", late.mark.seq);
+                let reason = format!("{kind} {name} still existed (#{}) after the teardown (#{seq})", late.mark.seq);
                 Finding::fail(reason, [late.mark.seq, seq])
             }
-            None => Finding::inconclusive(format!("{kind} {name} was not seen to go before the list (#{seq})"), [seq]),
+            None => {
+                Finding::inconclusive(format!("{kind} {name} was not seen to be gone before the list (#{seq})"), [seq])
+            }
         });
     }
 }

@@ -24,7 +24,7 @@ fn coming_back_with(pod: &str, answer: &SqlAnswer) -> History {
 
 #[test]
 fn rows_that_are_still_there_pass() {
-    assert_snapshot!(History::good().expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, and after the server was killed: 16 on mysql-0");
+    assert_snapshot!(History::good().expect(ROWS, Pass), @"all acknowledged rows were there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without a grace period, and after the server was killed: 16 on mysql-0");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_pod_that_held_nothing_proves_nothing() {
             write.outcome = WriteOutcome::Unknown("timed out".into());
         }
     });
-    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#146); mysql-1 was not seen to hold an acknowledged row before its deletion (#179); mysql-0 was not seen to hold an acknowledged row before its deletion (#211); and 2 more of the kind");
+    assert_snapshot!(unacknowledged.expect(ROWS, Inconclusive), @"mysql-2 was not seen to hold an acknowledged row before its deletion (#146); mysql-1 was not seen to hold an acknowledged row before its deletion (#179); mysql-0 was not seen to hold an acknowledged row before its deletion (#211); and 2 more like this");
     History::good().without(|what| matches!(what, What::Fault(_))).expect(ROWS, Inconclusive);
 }
 
@@ -65,7 +65,7 @@ fn a_pod_that_never_comes_back_fails() {
     let fault = history.records.iter().position(|record| proved(&record.what)).expect("a deletion");
     history.records.truncate(fault + 1);
     history.expired("mysql-0 Ready under a new UID", "Pending, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#213): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready (#217)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion (#213): `mysql-0 Ready under a new UID` was not reached within 300.0 s; last seen: Pending, not Ready (#217)");
     history.expect(VOLUME, Fail);
     for trouble in ["0/3 nodes are available: 3 Insufficient memory", "Pending, not Ready, ImagePullBackOff"] {
         history.records.pop();
@@ -78,9 +78,9 @@ fn a_pod_that_never_comes_back_fails() {
 #[test]
 fn each_deletion_is_judged_by_its_own_answers() {
     let twice = History::good_twice();
-    assert_snapshot!(twice.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace, 18 on mysql-2, 20 on mysql-1, 22 on mysql-0, 24 on mysql-0 without grace, and after the server was killed: 16 on mysql-0, 25 on mysql-0");
+    assert_snapshot!(twice.expect(ROWS, Pass), @"all acknowledged rows were there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without a grace period, 18 on mysql-2, 20 on mysql-1, 22 on mysql-0, 24 on mysql-0 without a grace period, and after the server was killed: 16 on mysql-0, 25 on mysql-0");
     twice.expect(VOLUME, Pass);
-    assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 4 times), mysql-1 (back 2 times), mysql-2 (back 2 times)");
+    assert_snapshot!(twice.expect("identity::identity_survives_restart", Pass), @"claims, volumes, server_id and server_uuid are unchanged on mysql-0 (back 4 times), mysql-1 (back 2 times), mysql-2 (back 2 times)");
     assert_snapshot!(twice.expect("replication::primary_recreated_replicas_resume", Pass), @"row 14, written on the new mysql-0 (#232), reached mysql-1 after 0.3 s, mysql-2 after 0.3 s, counted from Ready at #218");
     twice.expect("dns::name_follows_the_pod", Pass);
     let lost = twice.edit(|what| match what {
@@ -112,7 +112,7 @@ fn coming_back_from_a_kill_with(time: usize, answer: &SqlAnswer) -> History {
 #[test]
 fn rows_that_only_a_graceful_end_keeps_fail() {
     let rest = SqlAnswer::Rows((1..=14).map(|id| row([("id", &format!("{id}"))])).collect());
-    assert_snapshot!(coming_back_from_a_kill_with(1, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 15 acknowledged rows by its deletion without grace: 15 (there at #264, not at #275)");
+    assert_snapshot!(coming_back_from_a_kill_with(1, &rest).expect(ROWS, Fail), @"mysql-0 lost 1 of 15 acknowledged rows by its deletion without a grace period: 15 (there at #264, not at #275)");
     coming_back_from_a_kill_with(1, &broken()).expect(ROWS, Inconclusive);
 }
 
@@ -123,7 +123,7 @@ fn a_pod_that_does_not_come_back_from_a_kill_fails() {
     let fault = history.records.iter().position(|record| killed(&record.what)).expect("a deletion");
     history.records.truncate(fault + 1);
     history.expired("mysql-0 Ready under a new UID", "Running, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion without grace (#266): `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: Running, not Ready (#269)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its deletion without a grace period (#266): `mysql-0 Ready under a new UID` was not reached within 300.0 s; last seen: Running, not Ready (#269)");
     history.expect(VOLUME, Fail);
 }
 
@@ -132,14 +132,14 @@ fn a_kill_is_required_only_of_a_run_that_was_to_kill() {
     let killed =
         |what: &What| matches!(what, What::Fault(it) if matches!(it.act, Act::DeletePod { grace_s: Some(0), .. }));
     let spared = History::good().without(killed);
-    assert_snapshot!(spared.expect(ROWS, Inconclusive), @"no pod was deleted without grace, so nothing is known of what one would keep then");
+    assert_snapshot!(spared.expect(ROWS, Inconclusive), @"no pod was deleted without a grace period, so it is unknown what a pod keeps then");
     spared.expect(VOLUME, Inconclusive);
     let unplanned = spared.edit(|what| {
         if let What::Run(run) = what {
             run.scenarios.retain(|scenario| *scenario != Scenario::Unready);
         }
     });
-    assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, and after the server was killed: 16 on mysql-0");
+    assert_snapshot!(unplanned.expect(ROWS, Pass), @"all acknowledged rows were there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, and after the server was killed: 16 on mysql-0");
     unplanned.expect(VOLUME, Pass);
     History::good_of(1).expect(ROWS, Pass);
 }
@@ -163,9 +163,9 @@ fn a_server_that_does_not_come_back_from_a_crash_fails() {
     let proved = history.records.iter().rposition(|record| crash(&record.what)).expect("a crash");
     // The container does not restart.
     history.records.truncate(proved - 1);
-    assert_snapshot!(history.expect(ROWS, Inconclusive), @"that the server in mysql-0 was killed is not proved (#297)");
+    assert_snapshot!(history.expect(ROWS, Inconclusive), @"it is not proved that the server in mysql-0 was killed (#297)");
     history.expired("a container of mysql-0 (uid 0.3) started again", "Running, not Ready");
-    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its server was killed (#297): `a container of mysql-0 (uid 0.3) started again` was awaited for 300.0 s; last seen: Running, not Ready (#299)");
+    assert_snapshot!(history.expect(ROWS, Fail), @"mysql-0 did not come back after its server was killed (#297): `a container of mysql-0 (uid 0.3) started again` was not reached within 300.0 s; last seen: Running, not Ready (#299)");
     history.records.pop();
     history.expired("a container of mysql-0 (uid 0.3) started again", "ErrImageNeverPull");
     history.expect(ROWS, Inconclusive);
@@ -211,19 +211,19 @@ fn what_a_server_says_before_it_is_proved_to_be_another_one_does_not_count() {
 #[test]
 fn a_crash_is_required_only_of_a_run_that_was_to_crash() {
     let spared = History::good().without(crash);
-    assert_snapshot!(spared.expect(ROWS, Inconclusive), @"no server was killed in its pod, so nothing is known of what one would keep then");
+    assert_snapshot!(spared.expect(ROWS, Inconclusive), @"no server was killed in its pod, so it is unknown what a server keeps then");
     let unplanned = spared.edit(|what| {
         if let What::Run(run) = what {
             run.scenarios.retain(|scenario| *scenario != Scenario::ServerKill);
         }
     });
-    assert_snapshot!(unplanned.expect(ROWS, Pass), @"every acknowledged row was there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without grace");
+    assert_snapshot!(unplanned.expect(ROWS, Pass), @"all acknowledged rows were there after the deletion: 9 on mysql-2, 11 on mysql-1, 13 on mysql-0, 15 on mysql-0 without a grace period");
 }
 
 #[test]
 fn to_be_killed_is_not_to_be_deleted() {
     let gracefully = |what: &What| matches!(what, What::Fault(it) if matches!(&it.act, Act::DeletePod { pod, grace_s: None, .. } if pod == "mysql-0"));
-    assert_snapshot!(History::good().without(gracefully).expect(ROWS, Inconclusive), @"mysql-0 was not deleted, so nothing is known of what it would keep");
+    assert_snapshot!(History::good().without(gracefully).expect(ROWS, Inconclusive), @"mysql-0 was not deleted, so it is unknown what it keeps");
 }
 
 #[test]
@@ -245,8 +245,8 @@ fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
 
 #[test]
 fn another_claim_or_volume_fails() {
-    assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before mysql-1 went in the scenario restart (#182) and claim 1.… after it");
-    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was on pv-data-mysql-1 before mysql-1 went in the scenario restart (#182) and is on pv-data-mysql-2 after it, which was the volume of data-mysql-2; the volume pv-data-mysql-2 was DELETED in the scenario claims (#1381) while the claim data-mysql-1 was bound to it");
+    assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before mysql-1 was gone in the scenario restart (#182) and claim 1.… after it");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was bound to pv-data-mysql-1 before mysql-1 was gone in the scenario restart (#182) and is bound to pv-data-mysql-2 after it, which was the volume of data-mysql-2; the volume pv-data-mysql-2 was DELETED in the scenario claims (#1381) while the claim data-mysql-1 was bound to it");
     assert!(
         with_claim_after_deletion("claim 1.1", "pv-new")
             .expect("identity::identity_survives_restart", Fail)
@@ -257,7 +257,7 @@ fn another_claim_or_volume_fails() {
 #[test]
 fn another_volume_after_a_kill_fails_and_says_so() {
     let other = History::good().with_claim_before("0.3", "data-mysql-0", "claim 0.1", "pv-new");
-    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was on pv-data-mysql-0 before mysql-0 went in the scenario unready (#267) and is on pv-new after it");
+    assert_snapshot!(other.expect(VOLUME, Fail), @"data-mysql-0 was bound to pv-data-mysql-0 before mysql-0 was gone in the scenario unready (#267) and is bound to pv-new after it");
     assert_snapshot!(other.expect("identity::identity_survives_restart", Fail), @"the volume of data-mysql-0 had the uid pv-data-mysql-0 and has the uid pv-new since it came back in the scenario unready (#271)");
 }
 
@@ -270,7 +270,7 @@ fn a_pod_that_does_not_mount_its_claim_fails() {
             event.object["spec"]["volumes"] = json!([{"emptyDir": {}}]);
         }
     });
-    assert_snapshot!(history.expect(VOLUME, Fail), @"mysql-2 (uid 2.1) does not mount its claim data-mysql-2; mysql-2 (uid 2.2) does not mount its claim data-mysql-2; mysql-2 (uid 2.3) does not mount its claim data-mysql-2; and 6 more of the kind");
+    assert_snapshot!(history.expect(VOLUME, Fail), @"mysql-2 (uid 2.1) does not mount its claim data-mysql-2; mysql-2 (uid 2.2) does not mount its claim data-mysql-2; mysql-2 (uid 2.3) does not mount its claim data-mysql-2; and 6 more like this");
 }
 
 #[test]

@@ -15,16 +15,17 @@ mod tests;
 
 pub(crate) const SAME_VOLUME_RETURNS: Check = Check {
     id: "persistence::same_volume_returns",
-    statement: "After a pod's deletion its claim and its volume MUST be the same ones by UID, and never another \
-                ordinal's.",
+    statement: "After a pod is deleted, its claim and its volume MUST have the same UIDs as before, and MUST NOT be \
+                those of another ordinal.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
     explain: "\
-Rows can be there although the volume is not: a replica that starts empty fetches them again, until the source is gone.
-Judged from the watches of pods, claims and volumes: each pod must mount the claim of each volumeClaimTemplate, and the
-claim's UID and the UID of the volume that it is bound to must be those of the pod of that name before it, whoever made
-that go: the harness, the controller, a drain, an update. No volume may be DELETED while a claim of the set is bound to
-it that was not told to go. Claims that were to go with their pod (whenScaled: Delete) may be others once.
-Usually wrong: the set has no volumeClaimTemplates, or something deletes the claim together with its pod.",
+A replica that starts with an empty volume fetches the rows again, so rows alone do not prove that its volume came back.
+Once the source is lost, so is the data.
+Judged from the watches of pods, claims and volumes. Each pod must mount the claim of each volumeClaimTemplate. The UIDs
+of the claim and of its bound volume must be those of the previous pod of that name, no matter what removed that pod:
+the harness, the controller, a drain or an update. No volume may be DELETED while it is bound to a claim of the set that
+is not being deleted. Claims that the policy deletes with their pod (whenScaled: Delete) may be replaced once.
+Common causes: the set has no volumeClaimTemplates; or something deletes the claim together with its pod.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: same_volume_returns,
@@ -78,7 +79,7 @@ fn mounts(case: &Case<'_>, life: &PodLife, template: &str) -> Judged<()> {
 /// The volume of a claim, which must be the same as for the pod before.
 fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &str) -> Judged<&'a str> {
     let (pod, before, after) = (&it.new.name, it.before, it.after);
-    let going = format!("{pod} went{} (#{before})", scenes.words(before));
+    let going = format!("{pod} was gone{} (#{before})", scenes.words(before));
     if let Some(gap) = case.storage_gap(before, after) {
         return Err(gap);
     }
@@ -103,7 +104,8 @@ fn same_volume<'a>(case: &Case<'a>, scenes: &Scenes, it: &Return<'a>, claim: &st
         other.uid != new.claim.uid && volume.is_some_and(|volume| volume.uid == is.uid)
     });
     let whose = owner.map_or(String::new(), |owner| format!(", which was the volume of {}", owner.name));
-    let reason = format!("{claim} was on {} before {going} and is on {} after it{whose}", was.name, is.name);
+    let reason =
+        format!("{claim} was bound to {} before {going} and is bound to {} after it{whose}", was.name, is.name);
     Err(Finding::fail(reason, [was.added.seq, before, is.added.seq]))
 }
 
@@ -121,7 +123,7 @@ fn outlives_its_pod(case: &Case<'_>, scenes: &Scenes, claim: &ClaimLife) -> Judg
     };
     let Some(life) = case.timeline.pods.iter().find(mounts) else { return Ok(()) };
     let reason = format!(
-        "the claim {} was DELETED{} (#{seq}) while {} (uid {}) was on it",
+        "the claim {} was DELETED{} (#{seq}) while {} (uid {}) used it",
         claim.name,
         scenes.words(seq),
         life.name,

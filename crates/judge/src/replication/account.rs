@@ -37,7 +37,7 @@ impl Account {
     pub(crate) fn weighed(case: &Case<'_>, assessment: &mut Assessment) -> Judged<Self> {
         let account = Self::of(case);
         if account.acknowledged.is_empty() {
-            let reason = "the witness had no write acknowledged, so there was nothing to lose";
+            let reason = "no write of the witness was acknowledged, so nothing could be lost";
             return Err(account.open.unwrap_or_else(|| Finding::inconclusive(reason, [])));
         }
         for pod in case.subject.pods() {
@@ -56,11 +56,11 @@ impl Account {
         let Self { acknowledged, refused, unknown, doubtful, .. } = self;
         let doubts = match doubtful.is_empty() {
             true => String::new(),
-            false => format!(", and whether {doubtful} were sent died with a node of the witness"),
+            false => format!(", and it is unknown whether {doubtful} were sent, because the witness's node died"),
         };
         format!(
-            "all {} acknowledged writes are on {}, each once, and nothing else ({} were refused, {unknown} never \
-             answered{doubts})",
+            "all {} acknowledged writes are on {}, each once, and no others ({} were refused, {unknown} had no \
+             answer{doubts})",
             acknowledged.len(),
             pods.join(", "),
             refused.len(),
@@ -116,20 +116,20 @@ fn ends<'a>(case: &Case<'a>) -> Vec<Acted<'a>> {
 /// Why the account is not complete, if so. It needs every id up to the last, each once, and the end of the ledger.
 fn open(case: &Case<'_>, last: u64, known: &Intervals, twice: Option<(u64, u64)>, seen: &[u64]) -> Option<Finding> {
     if let Some((id, seq)) = twice {
-        return Some(Finding::inconclusive(format!("the witness told of write {id} twice (#{seq})"), [seq]));
+        return Some(Finding::inconclusive(format!("the witness reported write {id} twice (#{seq})"), [seq]));
     }
     let mut all = Intervals::default();
     all.insert(1, last);
     let missing = all.subtract(known);
     if !missing.is_empty() {
-        let reason = format!("the witness never told what became of the writes {}", some(&missing));
+        let reason = format!("the witness never reported the outcome of the writes {}", some(&missing));
         return Some(Finding::inconclusive(reason, seen.last().copied()));
     }
     match ends(case).last() {
         Some(end) if end.proved.is_some_and(|(mark, _)| seen.last().is_none_or(|last| *last < mark.seq)) => None,
         Some(end) => {
             let seq = end.asked.seq;
-            Some(Finding::inconclusive(format!("the witness's ledger was not seen to end (#{seq})"), [seq]))
+            Some(Finding::inconclusive(format!("the end of the witness's ledger was not recorded (#{seq})"), [seq]))
         }
         None => Some(Finding::inconclusive("the witness's ledger was never ended", seen.last().copied())),
     }
@@ -144,7 +144,7 @@ fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
     let tables: Vec<_> = case.answers(pod, Question::Entries, &checkpoint).filter(in_the_end).collect();
     if tables.is_empty() {
         let seq = last.mark.seq;
-        let reason = format!("{pod} was asked for the writes that it holds before the ledger had ended (#{seq})");
+        let reason = format!("{pod} was asked for its writes before the ledger had ended (#{seq})");
         return Err(Finding::inconclusive(reason, [seq]));
     }
     if pod != case.subject.primary() {
@@ -185,7 +185,7 @@ fn agrees(account: &Account, answer: Seen<'_, Sql>) -> Judged<u64> {
         return Err(Finding::fail(format!("{pod} {} (#{seq})", wrong.join(" and ")), [seq]));
     }
     if !untold.is_empty() {
-        let reason = format!("{pod} has the writes {}, of which the witness never told (#{seq})", some(&untold));
+        let reason = format!("{pod} has the writes {}, which the witness never reported (#{seq})", some(&untold));
         return Err(Finding::inconclusive(reason, [seq]));
     }
     Ok(seq)

@@ -11,19 +11,20 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const NO_ACKNOWLEDGED_WRITE_IS_LOST: Check = Check {
     id: "replication::no_acknowledged_write_is_lost",
-    statement: "Over all disruptions every write that was acknowledged MUST be there in the end, once, and no write \
-                that was refused or never sent.",
+    statement: "After all disruptions each acknowledged write MUST be there exactly once, and a write that was refused \
+                or never sent MUST NOT be there.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html (innodb_flush_log_at_trx_commit) and \
              https://dev.mysql.com/doc/refman/8.4/en/mysql-acid.html",
     explain: "\
-This is what a database is for. The witness writes all the while, whatever is done to the workload: inserts of one row
-each with an id of its own, which end acknowledged, refused, or without an answer. When all disruptions are over the
-table is read on every pod. Lost is what was acknowledged and is not there; phantom is what is there and was refused or
-never sent; a write without an answer may be there or not, and so may the last ones before the witness's own node died,
-of which it kept no trace. The primary decides; a replica has to hold the same once it has reached a barrier. Each write
-must be accounted for, or the question stays open; so it does where nobody wrote while something was disrupted.
-Usually wrong: a volume that is not the pod's own; innodb_flush_log_at_trx_commit or sync_binlog relaxed; or a primary
-that was replaced by a replica which did not have everything.",
+A database must keep what it has acknowledged.
+The witness writes all the time, whatever is done to the workload. Each write inserts one row with its own id, and is
+acknowledged, refused, or left without an answer. After all disruptions the table is read on each pod. A write is lost
+if it was acknowledged and is missing. It is a phantom if it is there but was refused or never sent. A write without an
+answer may be there or not, and so may the last writes before the witness's own node died, which left no trace. The
+primary decides, and a replica must have the same rows once it has reached a barrier. The check is inconclusive if a
+write is unaccounted for, or if nothing was written during a disruption.
+Common causes: the volume is not the pod's own; innodb_flush_log_at_trx_commit or sync_binlog is relaxed; or a replica
+that did not have all transactions replaced the primary.",
     scenarios: &DISRUPTIVE,
     minimum: &[Need::Acts, Need::Sql(Question::Entries)],
     judge: no_acknowledged_write_is_lost,
@@ -36,7 +37,7 @@ fn no_acknowledged_write_is_lost(file: &CaseFile<'_>) -> Finding {
         let longest = measures.ledger.as_ref().and_then(|ledger| ledger.longest_outage).map_or(0, |outage| outage.us());
         let disruptions = of_interest(&measures.disruptions);
         if disruptions.is_empty() {
-            return Err(undisrupted(case, "nothing was in danger"));
+            return Err(undisrupted(case, "no write was at risk"));
         }
         for disruption in &disruptions {
             assessment.check(took_place(disruption));

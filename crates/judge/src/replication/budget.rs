@@ -11,19 +11,19 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const RECOVERS_WITHIN_BUDGET: Check = Check {
     id: "replication::recovers_within_budget",
-    statement: "After each disruption writes MUST be acknowledged again and every replica MUST reach the primary's \
+    statement: "After each disruption writes MUST be acknowledged again, and each replica MUST reach the primary's \
                 transactions, within the budgets.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions.html and \
              https://kubernetes.io/docs/concepts/workloads/pods/disruptions/",
     explain: "\
-That everything comes back says little without how soon. Each disruption of the run is measured twice. Recovery counts
-from its last act until the last replica has reached a barrier that was asked for after it. The outage is the longest
-time in which the witness, which writes all the while, had no write acknowledged; where nobody wanted to write for some
-seconds, nothing is known of it. Both have a budget, which `--budget` sets: two minutes unless told otherwise, as much
-as a server takes to shut down, start and recover on a slow machine. What your clients can bear is less, and yours to
-say.
-Usually wrong: a readiness probe that waits longer than the server needs; a grace period that is used up because the
-server does not get the signal; SOURCE_CONNECT_RETRY at its 60 s; or a liveness probe that cuts crash recovery short.",
+A workload must not only recover, but recover soon enough.
+Two times are measured for each disruption of the run. Recovery is the time from its last act until the last replica has
+reached a barrier that was requested after it. The outage is the longest time in which no write of the witness was
+acknowledged, although it writes all the time; for seconds in which nothing tried to write, the outage is unknown.
+`--budget` sets the budget of each. The default is two minutes, which allows for a shutdown, a start and crash recovery
+on a slow machine. Set lower budgets if your clients tolerate less.
+Common causes: a readiness probe waits longer than the server needs; the grace period is used up because the server does
+not get the signal; SOURCE_CONNECT_RETRY has its default of 60 s; or a liveness probe interrupts crash recovery.",
     scenarios: &DISRUPTIVE,
     minimum: &[Need::Acts, Need::Sql(Question::Barrier)],
     judge: recovers_within_budget,
@@ -116,7 +116,7 @@ fn recovers(case: &Case<'_>, disruption: &Disruption) -> Judged<u64> {
 pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
     let Some(part) = disruption.acts.iter().find(|part| !part.proved) else { return Ok(()) };
     let (act, seq) = (&part.act, part.asked.seq);
-    let reason = format!("that it came to `{act}` is not proved, so nothing was recovered from (#{seq})");
+    let reason = format!("the act `{act}` is not proved, so there was nothing to recover from (#{seq})");
     Err(Finding::inconclusive(reason, [seq]))
 }
 
@@ -124,9 +124,9 @@ pub(super) fn took_place(disruption: &Disruption) -> Judged<()> {
 pub(super) fn was_written_to(disruption: &Disruption) -> Judged<&Impact> {
     let (title, seq) = (disruption.title(), disruption.began().seq);
     let reason = match &disruption.impact {
-        None => format!("{title}: the witness did not write meanwhile (#{seq})"),
+        None => format!("{title}: the witness did not write during it (#{seq})"),
         Some(Impact { unwritten_us: Some(us), .. }) => {
-            format!("{title}: nobody wanted to write for {}, so no outage would show (#{seq})", seconds(*us))
+            format!("{title}: nothing tried to write for {}, so an outage would not show (#{seq})", seconds(*us))
         }
         Some(impact) => return Ok(impact),
     };
@@ -142,16 +142,16 @@ fn unrecovered(case: &Case<'_>, disruption: &Disruption, title: &str) -> Finding
     if let Some(missed) = missed {
         let (pod, seq) = (&missed.pod, missed.mark.seq);
         return Finding::fail(
-            format!("{title}: {pod} had not caught up in the end (#{ceased}, #{seq})"),
+            format!("{title}: {pod} had not caught up at the end (#{ceased}, #{seq})"),
             [ceased, seq],
         );
     }
     let unproven = || barriers.iter().rev().find_map(|barrier| case.unproven(barrier));
     match case.unmet_wait(disruption.began().seq, until) {
-        Some(wait) => wait.blame(format!("{title}: not recovered from (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
+        Some(wait) => wait.blame(format!("{title}: no recovery (#{ceased}): {wait}"), [ceased, wait.mark.seq]),
         None => {
             let why = unproven().map_or(String::new(), |unproven| format!(": {}", unproven.reason));
-            Finding::inconclusive(format!("{title}: nobody saw every replica catch up (#{ceased}){why}"), [ceased])
+            Finding::inconclusive(format!("{title}: not all replicas were seen to catch up (#{ceased}){why}"), [ceased])
         }
     }
 }
@@ -166,7 +166,7 @@ fn is_written_to(case: &Case<'_>, disruption: &Disruption) -> Judged<()> {
     }
     if let Some(outage) = outage.filter(|outage| outage.least_us <= budget) {
         let doubt = case.clocks.lasted(outage.from_us, outage.to_us).doubt;
-        return Err(out_of_time(&format!("{title}: for how long no write was acknowledged"), doubt, [seq]));
+        return Err(out_of_time(&format!("{title}: the time without an acknowledged write"), doubt, [seq]));
     }
     let (out, budget) = (seconds(out), seconds(budget));
     Err(Finding::fail(format!("{title}: no write was acknowledged for {out}, not within {budget} (#{seq})"), [seq]))

@@ -56,10 +56,10 @@ impl Transactions {
         }
         let mut wrong = Vec::new();
         if !missing.is_empty() {
-            wrong.push(format!("misses {missing} of {primary}"));
+            wrong.push(format!("lacks {missing} of {primary}"));
         }
         if !errant.is_empty() {
-            wrong.push(format!("has {errant}, which {primary} has not"));
+            wrong.push(format!("has {errant}, which {primary} does not have"));
         }
         if wrong.is_empty() {
             return Ok([first, second]);
@@ -83,7 +83,8 @@ fn read(answer: Seen<'_, Sql>, column: &str) -> Judged<GtidSet> {
 fn later(case: &Case<'_>, primary: &str, pod: &str, seq: u64) -> Judged<GtidSet> {
     let asked = |sql: &Seen<'_, Sql>| sql.pod == primary && sql.question == Question::GtidExecuted;
     let answer = case.heard().rfind(asked).filter(|answer| is_after(seq)(&answer.mark)).ok_or_else(|| {
-        let reason = format!("{primary} was written to while {pod} was compared with it, and not asked again (#{seq})");
+        let reason =
+            format!("{primary} was written to while {pod} was compared with it, and was not queried again (#{seq})");
         Finding::inconclusive(reason, [seq])
     })?;
     read(answer, "gtid_executed")

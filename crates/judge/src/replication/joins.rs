@@ -12,17 +12,17 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const NEW_REPLICA_JOINS: Check = Check {
     id: "replication::new_replica_joins",
-    statement: "When the set is scaled to one pod more than it had, the new pod MUST reach a GTID barrier and hold the \
-                transactions, tables and rows of its source.",
+    statement: "When the set is scaled up by one pod, the new pod MUST reach a GTID barrier and have the transactions, \
+                tables and rows of its source.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-howto-additionalslaves.html and \
              https://kubernetes.io/docs/tasks/run-application/scale-stateful-set/",
     explain: "\
-A set that cannot grow cannot be mended either: a pod that lost its volume comes back as empty as a new one.
-The set is scaled to one pod more, which begins without data and is told whom to follow like the others were. It must
-reach the barrier that is asked for then and have everything that was there before it came: the sets of transactions are
-compared both ways, then every table's checksum and the rows. Then the set gets its size back.
-Usually wrong: the source has purged its first binary logs (1236) and the new pod is given no copy of the data to begin
-with; rows were there before the binary log was on; or the new pod was initialised with transactions of its own.",
+A set that cannot grow cannot be repaired either: a pod that lost its volume comes back as empty as a new pod.
+The set is scaled up by one pod. The new pod starts without data, and its source is configured as on the other replicas.
+It must reach the barrier that is then requested, and have everything that existed before it came. The GTID sets are
+compared both ways, then the checksum of each table and the rows. Then the set is scaled back.
+Common causes: the source has purged its first binary logs (1236) and the new pod gets no copy of the data to start
+with; rows were written before the binary log was on; or the new pod was initialised with transactions of its own.",
     scenarios: &[Scenario::Grow],
     minimum: &[Need::Acts],
     judge: new_replica_joins,
@@ -51,7 +51,7 @@ fn new_replica_joins(file: &CaseFile<'_>) -> Finding {
                 assessment.cite(same.into_iter().flatten());
             } else {
                 let why = format!(
-                    "{primary} was written to {}, so its tables say nothing of those of {pod}",
+                    "{primary} was written to {}, so its tables cannot be compared with those of {pod}",
                     during(&checkpoint)
                 );
                 assessment.reject(Finding::inconclusive(why, []));

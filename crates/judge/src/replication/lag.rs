@@ -9,19 +9,19 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const READ_LAG_IS_BOUNDED: Check = Check {
     id: "replication::read_lag_is_bounded",
-    statement: "While nothing is disrupted, a replica MUST show what was acknowledged within the budget, in 99 of 100 \
-                looks.",
+    statement: "While nothing is disrupted, a replica MUST show acknowledged writes within the budget in 99 of 100 \
+                reads.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-solutions-scaleout.html",
     explain: "\
-Whoever reads from a replica reads the past; how far back is part of what the workload promises.
-While it writes, the witness looks at every replica, again and again: how long had the oldest write been acknowledged
-that it did not show yet? Looks between a disruption and rest do not count: until every replica has caught up, after the
-recovery, with what was written up to it, or the scenario has ended. Of the others the 99th percentile of every replica
-must be within the budget; less than 20 of them decide nothing. A look without an answer shows nothing and is late too:
-more than one in ten while the pod is Ready fail, and more than one in a hundred leave the question open.
-This measures what clients see. Seconds_Behind_Source does not: it is 0 on a replica that has lost its source.
-Usually wrong: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or its disk is
-slower than that of the source.",
+A read from a replica returns older data. How old it may be is part of what the workload promises.
+While it writes, the witness reads from each replica again and again. The lag is the time since the acknowledgement of
+the oldest write that the replica does not show yet. Reads do not count from a disruption until all replicas have caught
+up with what was written until the recovery, or until the scenario ends. Of the other reads the 99th percentile of each
+replica must be within the budget; fewer than 20 reads decide nothing. A read without an answer counts as late: more
+than one in ten while the pod is Ready is a failure, and more than one in a hundred is inconclusive. This measures what
+clients see. Seconds_Behind_Source does not: it is 0 on a replica that has lost its source.
+Common causes: SOURCE_DELAY is set; a replica applies with one thread what its source commits with many; or the
+replica's disk is slower than the source's.",
     scenarios: &[Scenario::Replicate, Scenario::Settle],
     minimum: &[],
     judge: read_lag_is_bounded,
@@ -42,7 +42,10 @@ fn read_lag_is_bounded(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
         has_replicas(case)?;
         let Some(ledger) = &file.measures().ledger else {
-            return Err(Finding::inconclusive("the witness wrote nothing, so nobody looked for it on replicas", []));
+            return Err(Finding::inconclusive(
+                "the witness wrote nothing, so there was nothing to read on replicas",
+                [],
+            ));
         };
         let budget_us = case.run.budgets.lag_ms.saturating_mul(1000);
         let mut told = Vec::new();
@@ -75,11 +78,11 @@ fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Perc
     let (unanswered, late) = (lag.unanswered, silence.late);
     if silence.while_ready * SILENT > all {
         let (silent, seq) = (silence.while_ready, silence.first_in);
-        let reason = format!("{pod} was Ready and left {silent} of {all} looks at rest without an answer (#{seq})");
+        let reason = format!("{pod} was Ready but did not answer {silent} of {all} reads at rest (#{seq})");
         return Err(Finding::fail(reason, [seq]));
     }
     if (unanswered + late) * LATE > all {
-        let reason = format!("of {all} looks at {pod} at rest {unanswered} had no answer and {late} were late");
+        let reason = format!("of {all} reads from {pod} at rest {unanswered} had no answer and {late} were late");
         return Err(Finding::inconclusive(reason, [silence.first_in]));
     }
     if lag.looks < FEWEST { Err(too_few(pod, lag)) } else { Ok(*lag) }
@@ -88,7 +91,7 @@ fn bounded(AtRest { pod, lag, silence }: &AtRest, budget_us: u64) -> Judged<Perc
 fn too_few(pod: &str, lag: &Percentiles) -> Finding {
     let Percentiles { looks, unanswered, .. } = lag;
     let unanswered = if *unanswered > 0 { format!(", and {unanswered} without an answer") } else { String::new() };
-    let reason = format!("{pod} was looked at {looks} times at rest{unanswered}: {FEWEST} are needed to decide");
+    let reason = format!("{pod} was read from {looks} times at rest{unanswered}: {FEWEST} reads are needed to decide");
     Finding::inconclusive(reason, [])
 }
 
@@ -96,7 +99,7 @@ fn words(lag: &Percentiles) -> String {
     let [p50, p99, max] = [lag.p50_us, lag.p99_us, lag.max_us].map(milliseconds);
     let unanswered =
         if lag.unanswered > 0 { format!("; {} more had no answer", lag.unanswered) } else { String::new() };
-    format!("{p50} in half of {} looks, {p99} in 99 of 100, {max} at most{unanswered}", lag.looks)
+    format!("{p50} in half of {} reads, {p99} in 99 of 100, {max} at most{unanswered}", lag.looks)
 }
 
 #[cfg(test)]

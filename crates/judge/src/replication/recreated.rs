@@ -11,17 +11,17 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const REPLICA_RECREATED_CATCHES_UP: Check = Check {
     id: "replication::replica_recreated_catches_up",
-    statement: "A replica that was deleted and created again MUST resume from its own volume, without being told, \
-                within the budget.",
+    statement: "A replica that is deleted and recreated MUST resume from its own volume, on its own, within the \
+                budget.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replica-logs-status.html and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
     explain: "\
-A replica keeps on its volume whom it follows and how far it is; one that has to be told is one that somebody has to be
-woken for. Each replica is deleted. Without a statement to it, it must have, when it is first asked, the rows that it
-had just before, under the same server_uuid, which MariaDB has not; both its threads must run and follow the same host;
-and it must reach the barrier that is asked for then within the budget, counted from its Ready.
-Usually wrong: the server is started with skip_replica_start (skip_slave_start); the settings of replication are kept in
-files outside of the volume; the relay log is damaged and relay_log_recovery is off; or the volume is not its own.",
+A replica stores its source and its position on its volume. If it does not, somebody has to configure it again by hand.
+Each replica is deleted. No statement is sent to it. When first queried, it must have the rows that it had just before,
+under the same server_uuid (MariaDB has none). Both its threads must run and follow the same host. It must reach the
+barrier that is then requested within the budget, which counts from when it is Ready.
+Common causes: the server is started with skip_replica_start (skip_slave_start); the replication settings are in files
+outside of the volume; the relay log is damaged and relay_log_recovery is off; or the volume is not its own.",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: replica_recreated_catches_up,
@@ -44,7 +44,7 @@ fn replica_recreated_catches_up(file: &CaseFile<'_>) -> Finding {
                 times.push(format!("{pod} after {}", seconds(caught_up.at_us.saturating_sub(ready.at_us))));
             }
         }
-        Ok(format!("had what they had before and caught up by themselves, counted from Ready: {}", times.join(", ")))
+        Ok(format!("had the same rows as before and caught up on their own, counted from Ready: {}", times.join(", ")))
     })
 }
 
@@ -86,8 +86,7 @@ fn same_server(case: &Case<'_>, deletion: &Deletion<'_>) -> Judged<()> {
         return Ok(());
     }
     let (pod, then, now) = (deletion.pod, before.mark.seq, after.mark.seq);
-    let reason =
-        format!("{pod} was the server {was} (#{then}) and is {is} now (#{now}): it did not resume, it began anew");
+    let reason = format!("{pod} had server_uuid {was} (#{then}) and now has {is} (#{now}): it started as a new server");
     Err(Finding::fail(reason, [then, now]))
 }
 

@@ -13,16 +13,17 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const PRIMARY_RECREATED_REPLICAS_RESUME: Check = Check {
     id: "replication::primary_recreated_replicas_resume",
-    statement: "When the primary was deleted and created again under its name, every replica MUST go on without being \
-                told, within the budget.",
+    statement: "After the primary is deleted and recreated under its name, each replica MUST resume replication on its \
+                own, within the budget.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id and \
              https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html (SOURCE_CONNECT_RETRY)",
     explain: "\
-This is why replicas follow a name: the primary comes back with another address, and nobody has to reconfigure anything.
-The primary is deleted. A row that its successor acknowledges must reach every replica through the GTID barrier, without
-a statement to any replica, and be read there within the budget, counted from the successor's Ready.
-Usually wrong: replicas follow an address; SOURCE_CONNECT_RETRY is long (60 s unless set) or its retries are used up;
-DNS answers from a cache; or the primary lost its data, so that replicas have what their source never wrote (1236).",
+Replicas follow a name for this reason: the primary comes back with another address, and nobody has to reconfigure them.
+The primary is deleted. A row that the new primary acknowledges must reach each replica through the GTID barrier,
+without a statement to any replica. It must be readable there within the budget, which counts from when the new primary
+is Ready.
+Common causes: replicas follow an IP address; SOURCE_CONNECT_RETRY is long (60 s by default) or its retries are used up;
+DNS answers come from a cache; or the primary lost its data, so replicas have transactions that it never wrote (1236).",
     scenarios: &[Scenario::Restart],
     minimum: &[Need::Acts],
     judge: primary_recreated_replicas_resume,
@@ -101,7 +102,7 @@ pub(super) fn untold(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> Jud
     let told = |sql: &Seen<'_, Sql>| matches!(sql.question, Question::Configure | Question::FaultInjection);
     if let Some(told) = case.sql().find(|sql| sql.pod == pod && told(sql) && deletion.spans(sql.mark)) {
         let seq = told.mark.seq;
-        return Err(Finding::inconclusive(format!("{pod} was told something after the deletion (#{seq})"), [seq]));
+        return Err(Finding::inconclusive(format!("{pod} got a statement after the deletion (#{seq})"), [seq]));
     }
     Ok(())
 }
@@ -121,6 +122,7 @@ pub(super) fn same_host(case: &Case<'_>, deletion: &Deletion<'_>, pod: &str) -> 
         return Ok(());
     }
     let (then, now) = (before.mark.seq, after.mark.seq);
-    let reason = format!("{pod} followed {} (#{then}) and follows {} now (#{now})", hosts(&was), hosts(&is));
+    let reason =
+        format!("{pod} replicated from {} (#{then}) and now replicates from {} (#{now})", hosts(&was), hosts(&is));
     Err(Finding::fail(reason, [then, now]))
 }

@@ -12,19 +12,18 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const REPLICAS_HOLD_THE_SAME_ROWS: Check = Check {
     id: "replication::replicas_hold_the_same_rows",
-    statement: "At a GTID barrier every replica MUST hold the transactions of its source and no others, and the same \
-                rows.",
+    statement: "At a GTID barrier each replica MUST have exactly the transactions of its source, and the same rows.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-gtids-concepts.html and \
              https://dev.mysql.com/doc/refman/8.4/en/checksum-table.html",
     explain: "\
-Threads that run say nothing about what they brought over: a filter, or a write of the replica's own, goes unnoticed.
-After writes on the source each replica waits for the source's GTID set: once replication was configured, around each
-deletion, after each disruption, and in the end. Where nobody writes meanwhile, the sets are compared both ways (missing
-and errant) and every table's checksum, which tells data that differ although the sets agree; at all barriers the rows
-of the harness with the inserts that were acknowledged. An insert without an answer may be there or not. A barrier that
-waits for nothing, or for less than the source was known to have by then, is none.
-Usually wrong: a replication filter; a replica that was written to before super_read_only was on, for which its own
-set-up is enough; or a source that has purged what a replica still needs.",
+Running threads do not prove that the data is the same: a filter, or a write on the replica, goes unnoticed.
+After writes on the source, each replica waits for the source's GTID set: once replication was configured, around each
+deletion, after each disruption, and at the end. At all barriers the rows of the harness are compared with the
+acknowledged inserts; an insert without an answer may be there or not. If nothing writes meanwhile, the GTID sets are
+also compared both ways (missing and errant), and so is the checksum of each table, which finds different data under
+equal GTID sets. A barrier that waits for nothing, or for less than the source is known to have had, does not count.
+Common causes: a replication filter; a replica that was written to before super_read_only was on, for example by its own
+initialisation; or a source that has purged binary logs that a replica still needs.",
     scenarios: &[Scenario::Replicate],
     minimum: &[
         Need::Sql(Question::Barrier),
@@ -80,8 +79,10 @@ fn compare(case: &Case<'_>, assessment: &mut Assessment, checkpoint: &Checkpoint
     if at_rest {
         same.push(same_tables(case, checkpoint, primary, pod));
     } else if matches!(checkpoint, Checkpoint::Replicating | Checkpoint::Settled) {
-        let reason =
-            format!("{primary} was written to {}, so its tables say nothing of those of {pod}", during(checkpoint));
+        let reason = format!(
+            "{primary} was written to {}, so its tables cannot be compared with those of {pod}",
+            during(checkpoint)
+        );
         same.push(Err(Finding::inconclusive(reason, [])));
     }
     for same in same {

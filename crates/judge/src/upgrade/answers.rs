@@ -37,7 +37,7 @@ pub(super) struct Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.data.is_empty(), self.rcode.as_str()) {
-            (true, rcode) => write!(f, "{rcode} without a record"),
+            (true, rcode) => write!(f, "{rcode} without records"),
             (false, "NOERROR") => f.write_str(&some_of(&self.data)),
             (false, rcode) => write!(f, "{rcode} with {}", some_of(&self.data)),
         }

@@ -70,7 +70,7 @@ fn wrong(why: impl Into<String>) -> Ruling {
 const RESTARTS: i64 = 1;
 
 /// The explanation for a component that restarted more often.
-const STAYS_DOWN: &str = "it was started again and again";
+const STAYS_DOWN: &str = "it restarted several times";
 
 /// All differences between two states, the second of which was read one step after the first.
 pub(super) fn compare(subject: &Subject, before: &State, after: &State) -> Vec<Classed> {

@@ -56,18 +56,17 @@ const FIRST: [&str; 38] = [
 
 pub(crate) const NEW_VERSION_STILL_CONFORMS: Check = Check {
     id: "upgrade::new_version_still_conforms",
-    statement: "On the upgraded cluster every check of the catalogue MUST pass that applies to the workload.",
+    statement: "On the upgraded cluster each check of the catalogue that applies to the workload MUST pass.",
     source: "https://kubernetes.io/releases/version-skew-policy/ and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/",
     explain: "\
-A cluster can come through an upgrade unharmed and behave differently from then on: a set that does not roll back, a pod
-below the partition that comes back with the new template, DNS that is late. No comparison of two states shows that. So
-the workload is deployed once more on the upgraded cluster, in a namespace of its own, and every scenario and check is
-run; what each concluded is taken over here. One that failed fails this; one that could not decide leaves it open, and
-so does one that is missing, or that did not apply to the workload although it did before the upgrade.
-The details are in the evidence of that run, which is a log of its own.
-Usually wrong: what the failed check's own explanation says; then the release notes of the new version, and its feature
-gates.",
+A cluster can survive an upgrade and still behave differently afterwards: a set does not roll back, a pod below the
+partition is recreated with the new template, or DNS is late. A comparison of two states does not show that.
+So the workload is deployed again on the upgraded cluster, in its own namespace, and all scenarios and checks are run.
+Their results decide: a failed check fails this one. The check is inconclusive if one of them is inconclusive or
+missing, or did not apply to the workload although it did before the upgrade. The details are in the evidence of that
+run, a separate log.
+Common causes: see the explanation of the failed check; then the release notes and feature gates of the new version.",
     scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: new_version_still_conforms,
@@ -111,7 +110,7 @@ fn object_to_missing(assessment: &mut Assessment, told: &BTreeSet<&str>, seq: u6
     let expected = FIRST.into_iter().chain(later().filter(|_| knows_later));
     let missing: Vec<&str> = expected.filter(|id| !told.contains(id)).collect();
     if !missing.is_empty() {
-        let reason = format!("the upgraded cluster was not put to {} (#{seq})", some_of(missing));
+        let reason = format!("not judged on the upgraded cluster: {} (#{seq})", some_of(missing));
         assessment.reject(Finding::inconclusive(reason, [seq]));
     }
 }

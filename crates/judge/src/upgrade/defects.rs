@@ -25,7 +25,7 @@ pub(super) fn defects(subject: &Subject, state: &State) -> Vec<Defect> {
 /// The defects of the set's pods.
 pub(super) fn pods<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<Item = String> + 'a {
     let missing = |name: &String| state.pods.iter().all(|pod| pod.name != *name);
-    let missing = subject.pods().filter(missing).map(|name| format!("{name} is not there"));
+    let missing = subject.pods().filter(missing).map(|name| format!("{name} does not exist"));
     let unready = state.pods.iter().filter(|pod| !pod.ready || pod.phase != "Running").map(|pod| {
         let place = pod.node.as_ref().map_or("on no node".to_owned(), |node| format!("on {node}"));
         let ready = if pod.ready { "Ready" } else { "not Ready" };
@@ -39,7 +39,7 @@ fn cluster<'a>(subject: &Subject, state: &'a State) -> impl Iterator<Item = Stri
     let nodes =
         state.nodes.iter().filter(|node| !node.ready).map(|node| format!("the node {} is not Ready", node.name));
     let not_seen = set.observed_generation != set.generation;
-    let not_seen = not_seen.then(|| "the set's controller has not seen the set as it is".to_owned());
+    let not_seen = not_seen.then(|| "the set's controller has not observed the current set".to_owned());
     let few =
         |what: &str, count: i64| (count < set.replicas).then(|| format!("{count} of {} pods are {what}", set.replicas));
     // With minReadySeconds a pod may not be available yet.
@@ -79,7 +79,7 @@ fn of_pod<'a>(state: &'a State, pod: &'a PodSummary) -> impl Iterator<Item = Str
     let own: Vec<&EndpointSummary> = state.endpoints.iter().filter(|endpoint| is_of(endpoint, pod)).collect();
     let listed = pod.ready || state.service.publish_not_ready;
     let missing = own.is_empty() && listed;
-    let missing = missing.then(|| format!("{name} is in no EndpointSlice, though it is to be"));
+    let missing = missing.then(|| format!("{name} is in no EndpointSlice but must be"));
     let of_family = |endpoint: &EndpointSummary| {
         let six = endpoint.address.contains(':');
         pod.addresses().find(|address| address.contains(':') == six)
@@ -111,7 +111,7 @@ fn stale(state: &State) -> impl Iterator<Item = String> + '_ {
         pod.is_some_and(|pod| !is_of(endpoint, pod))
     };
     let stale = state.endpoints.iter().filter(namesake);
-    stale.map(|it| format!("the endpoint {} is no pod that is there", it.address))
+    stale.map(|it| format!("the endpoint {} is not a current pod", it.address))
 }
 
 /// Addresses that are ready in the Endpoints object and not in the slices, or vice versa. The Endpoints object only has
@@ -139,7 +139,7 @@ fn legacy(state: &State) -> Vec<String> {
 fn servers<'a>(subject: &'a Subject, state: &'a State) -> impl Iterator<Item = Defect> + 'a {
     let read = |name: &String| state.servers.iter().any(|server| server.pod == *name);
     let unread = subject.pods().filter(move |name| !read(name)).map(|name| {
-        let what = format!("nobody read what the server of {name} says of itself");
+        let what = format!("the server of {name} was not queried");
         Defect { what, class: Class::Open }
     });
     let troubled = state.servers.iter().filter_map(|server| {

@@ -11,19 +11,19 @@ use crate::{CaseFile, Check, Finding};
 pub(crate) const STATE_IS_EQUAL_BEFORE_AND_AFTER: Check = Check {
     id: "upgrade::state_is_equal_before_and_after",
     statement: "Objects, identities, data and transactions MUST be the same before an upgrade and after each of its \
-                steps, except for what the step is to change; and all that was Ready MUST be Ready again.",
+                steps, except for what the step is meant to change. Everything that was Ready MUST be Ready again.",
     source: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/ and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     explain: "\
-An upgrade that goes through and leaves something behind is found weeks later. So all that matters is read before it and
-after each step: nodes, set, revisions, pods with their containers, claims and volumes with their owners, Service,
-endpoints of both kinds, the Corefile and its servers, the control plane, and of each server its identity, transactions,
-tables and source. States are compared field by field. The control plane's step may change nothing of the workload; a
-node's step replaces the pods that were on it, under the same names, claims and revision. A Corefile may be migrated as
-kubeadm does it, as long as no plugin goes that serves the cluster's zone; a component of the control plane may be
-started again once. In every state endpoints, EndpointSlices and pods must agree on who is ready.
-Usually wrong: a controller that sees a changed template in an old one and makes a revision of it; a kubelet that starts
-containers again which it should have found; owners of claims that are stamped anew; or a node that was left cordoned.",
+Damage that an upgrade leaves behind is often found only weeks later.
+The state is read before the upgrade and after each step: nodes, set, revisions, pods with their containers, claims and
+volumes with their owners, Service, Endpoints and EndpointSlices, the Corefile and its servers, the control plane, and
+for each server its identity, transactions, tables and source. States are compared field by field. The step of the
+control plane may not change the workload. The step of a node replaces its pods under the same names, claims and
+revision. kubeadm may migrate the Corefile if all plugins that serve the cluster's zone stay. A component of the control
+plane may restart once. In each state Endpoints, EndpointSlices and pods must agree on which pods are ready.
+Common causes: a controller takes an old template for a changed one and makes a revision of it; a kubelet restarts
+containers that it should have kept; owners of claims are set anew; or a node was left cordoned.",
     scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: state_is_equal_before_and_after,
@@ -45,7 +45,11 @@ fn state_is_equal_before_and_after(file: &CaseFile<'_>) -> Finding {
         }
         covered(case, assessment, &states);
         let across = across(case, steps(&states));
-        Ok(format!("{} states are equal but for what the steps explain ({}){across}", states.len(), changed.join("; ")))
+        Ok(format!(
+            "{} states are equal except for what the steps explain ({}){across}",
+            states.len(),
+            changed.join("; ")
+        ))
     })
 }
 

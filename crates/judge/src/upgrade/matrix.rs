@@ -11,20 +11,21 @@ use crate::{CaseFile, Check, Finding, Verdict};
 
 pub(crate) const DNS_MATRIX_IS_EQUAL: Check = Check {
     id: "upgrade::dns_matrix_is_equal",
-    statement: "A, AAAA, SRV and PTR of the Service and of each pod MUST be answered after each step of an upgrade as \
-                before it, by every DNS server, but for the addresses of pods that were replaced.",
+    statement: "After each step of an upgrade, each DNS server MUST answer the A, AAAA, SRV and PTR queries for the \
+                Service and each pod as before the upgrade, except for the addresses of replaced pods.",
     source: "https://github.com/kubernetes/dns/blob/master/docs/specification.md sections 2.4 and 2.5, and \
              https://kubernetes.io/docs/tasks/administer-cluster/coredns/",
     explain: "\
-An upgrade brings other DNS servers, often with another Corefile, and they read the endpoints of another controller.
-Pods that nobody recreated must keep their names. Before the upgrade and after each step every server is asked, over UDP
-and TCP, from two namespaces: for the addresses of the Service and of each pod, the named ports, and the names of the
-pods' addresses. All must agree, and say what was said before: codes and sets of records are compared, with the pod's
-name in the place of its address, so that a pod which was recreated may have another one and nothing else may differ.
-What was wrong before already, such as a ready pod without a name or servers that do not agree, leaves it open.
-How soon a name follows its pod is for the conformance run on the upgraded cluster.
-Usually wrong: a CoreDNS that has no right to read EndpointSlices; a Corefile whose kubernetes plugin lost a zone; an
-Endpoints controller that dropped host names; or an answer that a cache keeps for longer than its pod lives.",
+An upgrade replaces the DNS servers, often with a new Corefile, and their endpoints then come from another controller
+version. Pods that were not recreated must keep their names.
+Before the upgrade and after each step, each server is queried over UDP and TCP from two namespaces for the addresses of
+the Service and of each pod, for the named ports, and for the names of the pods' addresses. All servers must agree with
+each other and with the answers before the upgrade. Response codes and sets of records are compared, with the pod's name
+in place of its address, so only the address of a recreated pod may differ. If something was wrong before the upgrade,
+such as a ready pod without a name or servers that disagree, the check is inconclusive. The run on the upgraded cluster
+judges how soon a name follows its pod.
+Common causes: CoreDNS may not read EndpointSlices; the kubernetes plugin in the Corefile lost a zone; an Endpoints
+controller dropped host names; or a cache keeps an answer for longer than its pod lives.",
     scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: dns_matrix_is_equal,
@@ -53,7 +54,7 @@ fn dns_matrix_is_equal(file: &CaseFile<'_>) -> Finding {
         }
         let questions = matrices.first().map_or(0, |matrix| matrix.said.len());
         let across = across(case, steps(&states));
-        Ok(format!("{questions} names and ports have the same answers in all {} states{across}", states.len()))
+        Ok(format!("{questions} queries have the same answers in all {} states{across}", states.len()))
     })
 }
 
@@ -131,12 +132,12 @@ fn all_servers(case: &Case<'_>, told: &Told, before: u64) -> Judged<()> {
     let listed = case.dns_server_lists().rfind(|(mark, _)| (before..seq).contains(&mark.seq));
     let mut listed = listed.into_iter().flat_map(|(_, servers)| servers);
     if let Some(server) = listed.find(|server| !asked.contains(server.name.as_str())) {
-        return Err(Finding::inconclusive(format!("{} was not asked {stage} (#{seq})", server.name), [seq]));
+        return Err(Finding::inconclusive(format!("{} was not queried {stage} (#{seq})", server.name), [seq]));
     }
     let (count, wanted) = (asked.len(), told.state.dns.wanted);
     if i64::try_from(count).is_ok_and(|count| count < wanted) {
         return Err(Finding::inconclusive(
-            format!("{count} of {wanted} DNS servers were asked {stage} (#{seq})"),
+            format!("{count} of {wanted} DNS servers were queried {stage} (#{seq})"),
             [seq],
         ));
     }
@@ -164,7 +165,7 @@ fn agreed(names: &Names<'_>, told: &Told, question: &Question, answers: &[&NameA
             let reason = format!("{question} {stage}: {one} {first}, but {other} {second} (#{seq})");
             Err(Finding::fail(reason, [seq]))
         }
-        (None, _) => Err(Finding::inconclusive(format!("nobody answered {question} {stage} (#{seq})"), [seq])),
+        (None, _) => Err(Finding::inconclusive(format!("{question} had no answer {stage} (#{seq})"), [seq])),
     }
 }
 
@@ -191,14 +192,14 @@ fn unasked(
     let namespaces: BTreeSet<_> = all.iter().map(|(from, ..)| from).collect();
     let transports: BTreeSet<_> = all.iter().map(|(.., transport)| transport).collect();
     let narrow = match (namespaces.len(), transports.len()) {
-        (1, _) => Some("DNS was asked from one namespace only".to_owned()),
-        (_, 1) => Some("DNS was asked over one transport only".to_owned()),
+        (1, _) => Some("DNS was queried from only one namespace".to_owned()),
+        (_, 1) => Some("DNS was queried over only one transport".to_owned()),
         _ => None,
     };
     let missing = right.keys().filter(|question| !asked.contains_key(question));
-    let missing = missing.map(|question| format!("{question} was not asked for"));
+    let missing = missing.map(|question| format!("{question} was not queried"));
     let partly = asked.iter().filter(|(_, answers)| askers(answers) != all);
-    let partly = partly.map(|(question, _)| format!("not everybody was asked for {question}"));
+    let partly = partly.map(|(question, _)| format!("not all servers were queried for {question}"));
     let told = |what: String| Finding::inconclusive(format!("{what} {} (#{seq})", state.stage), [seq]);
     narrow.into_iter().chain(missing).chain(partly).map(told).collect()
 }
@@ -216,7 +217,7 @@ fn weigh(assessment: &mut Assessment, step: Step<'_>, before: &Matrix, after: &M
                 assessment.reject(Finding::fail(reason, step.seqs()));
             }
             None => {
-                let reason = format!("what {question} is {stage} is not known ({quote})");
+                let reason = format!("{question} is unknown {stage} ({quote})");
                 assessment.reject(Finding::inconclusive(reason, step.seqs()));
             }
         }

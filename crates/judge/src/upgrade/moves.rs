@@ -13,20 +13,20 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const NODE_UPGRADE_MOVES_ONE_AT_A_TIME: Check = Check {
     id: "upgrade::node_upgrade_moves_one_at_a_time",
-    statement: "When a node is drained and upgraded, each of its pods MUST be replaced once, one after the other, under \
-                the same name, claims and revision, and be Ready again; pods on other nodes MUST NOT be touched.",
+    statement: "When a node is drained and upgraded, each of its pods MUST be replaced once, one after the other, with \
+                the same name, claims and revision, and be Ready again. Pods on other nodes MUST NOT change.",
     source: "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/ and \
              https://kubernetes.io/docs/concepts/workloads/pods/disruptions/",
     explain: "\
-A cluster is upgraded node by node so that a set never misses more than one pod. The watch history tells, from the drain
-to the state that is read afterwards, how many pods took the place of each that was evicted, and when each was not
-Ready: never two at a time beyond those that were not before. Pods whose volumes are on the node can come back only
-there; several of them must be told to go one after the other. The states before and after tell that each one is back
-with its claims and revision and that pods on other nodes kept UID, containers and restarts. Where history was lost the
-states alone decide, and the reason says so.
-Usually wrong: no PodDisruptionBudget, so that a drain evicts all at once; a pod that ended Succeeded or Failed with its
-node and is never made anew; one that is made anew again and again; or a volume that cannot be mounted after the kubelet
-has changed.",
+A cluster is upgraded node by node so that a set is never missing more than one pod.
+The watch history, from the drain to the next state, shows how many pods replaced each evicted pod, and when each was
+not Ready. Apart from pods that were not Ready before, no two may be unready at the same time. Pods whose volumes are on
+the node can come back only there; if there are several, they must be deleted one after the other. The states before and
+after must show that each pod is back with its claims and revision, and that pods on other nodes kept their UID,
+containers and restarts. If the watch has a gap, only the states decide, and the reason says so.
+Common causes: without a PodDisruptionBudget a drain evicts all pods at once; a pod ended Succeeded or Failed with its
+node and is never recreated; a pod is recreated again and again; or a volume cannot be mounted after the kubelet
+changed.",
     scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: node_upgrade_moves_one_at_a_time,
@@ -111,7 +111,7 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
     let (act, seq) = (drain.act, drain.asked.seq);
     match case.unmet_wait(seq, end) {
         Some(wait) => {
-            let reason = format!("after `{act}` (#{seq}) not every pod was seen to come back: {wait}");
+            let reason = format!("after `{act}` (#{seq}) not all pods were seen to come back: {wait}");
             Err(wait.blame(reason, [seq, wait.mark.seq]))
         }
         None => Err(Finding::inconclusive(format!("no state was read after `{act}` (#{seq})"), [seq])),
@@ -121,5 +121,5 @@ fn came_to_a_state(case: &Case<'_>, last: &Told) -> Judged<()> {
 /// The skipped finding about an upgrade that nobody watched: the order of moves is unknown.
 fn not_seen(step: Step<'_>) -> Finding {
     let quote = step.quote();
-    Finding::skipped(format!("nobody watched the upgrade, so it is not known in what order pods were moved ({quote})"))
+    Finding::skipped(format!("no watch ran during the upgrade, so the order of the moves is unknown ({quote})"))
 }

@@ -80,11 +80,12 @@ pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged
     let (from, found, to) = (&first.state.kubernetes, &last.state.kubernetes, wanted(case, last));
     let seqs = [first.mark.seq, last.mark.seq];
     if found != to {
-        let reason = format!("the API server's version is {found} in the end, not {to} (#{})", seqs[1]);
+        let reason = format!("the API server's version is {found} at the end, not {to} (#{})", seqs[1]);
         return Err(Finding::inconclusive(reason, [seqs[1]]));
     }
     if found == from && !is_unseen(states) {
-        let reason = format!("the API server was {from} before the upgrade already (#{}, #{})", seqs[0], seqs[1]);
+        let reason =
+            format!("the API server already had version {from} before the upgrade (#{}, #{})", seqs[0], seqs[1]);
         return Err(Finding::inconclusive(reason, seqs));
     }
     let old = |it: &&ComponentSummary| {
@@ -92,7 +93,8 @@ pub(super) fn control_plane_upgraded(case: &Case<'_>, states: &[Told]) -> Judged
     };
     if let Some(left) = last.state.control_plane.iter().find(old) {
         let (component, node, seq) = (&left.component, &left.node, seqs[1]);
-        let reason = format!("{component} on {node} is still {from} in the end, and the API server {found} (#{seq})");
+        let reason =
+            format!("{component} on {node} is still {from} at the end, and the API server is {found} (#{seq})");
         return Err(Finding::inconclusive(reason, [seq]));
     }
     Ok(())
@@ -181,13 +183,13 @@ impl<'s> Step<'s> {
         let acts = case.acts(wanted);
         let within = acts.iter().rfind(|act| (from..=to).contains(&act.asked.seq));
         let Some(act) = within else {
-            let reason = format!("between #{from} and #{to} nobody asked for {what}");
+            let reason = format!("{what} was not requested between #{from} and #{to}");
             return Err(Finding::inconclusive(reason, self.seqs()));
         };
         let seq = act.asked.seq;
         match act.proved {
             Some(_) => Ok(act.asked),
-            None => Err(Finding::inconclusive(format!("that it came to `{}` is not proved (#{seq})", act.act), [seq])),
+            None => Err(Finding::inconclusive(format!("the act `{}` is not proved (#{seq})", act.act), [seq])),
         }
     }
 
@@ -202,14 +204,14 @@ pub(super) fn across<'s>(case: &Case<'_>, steps: impl IntoIterator<Item = Step<'
     let mut words = String::new();
     for step in steps {
         if *step.stage() == Stage::Unseen {
-            words.push_str("; nobody watched the upgrade, so the comparison of states alone decides");
+            words.push_str("; no watch ran during the upgrade, so only the comparison of states decides");
             continue;
         }
         let lost = lost(case, step);
         if !lost.is_empty() {
             let lost = some_of(lost.into_iter().map(|seq| format!("#{seq}")));
             words.push_str(&format!(
-                "; {lost}: history lost during {}, where the comparison of states decides",
+                "; {lost}: the watch has a gap during {}, so the comparison of states decides there",
                 step.stage().step()
             ));
         }

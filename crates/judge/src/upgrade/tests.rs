@@ -47,22 +47,22 @@ fn control_plane(node: &str) -> Stage {
 #[test]
 fn an_upgrade_that_changes_what_it_may_passes() {
     let reason = |id: &str| History::upgraded().expect(id, Pass);
-    assert_snapshot!(reason(UNTOUCHED), @"3 pods, their claims and volumes, the set and its revisions are what they were before the upgrade of the control plane on control-plane; #149: history lost during the upgrade of the control plane on control-plane, where the comparison of states decides");
+    assert_snapshot!(reason(UNTOUCHED), @"3 pods, their claims and volumes, the set and its revisions are unchanged since before the upgrade of the control plane on control-plane; #149: the watch has a gap during the upgrade of the control plane on control-plane, so the comparison of states decides there");
     assert_snapshot!(reason(MOVES), @"control-plane had no pod of the set; mysql-0, mysql-2 on worker were each replaced once, one at a time, in a step of 11.0 s; mysql-1 on worker2 was replaced once, in a step of 8.7 s");
-    assert_snapshot!(reason(EQUAL), @"5 states are equal but for what the steps explain (after the control plane on control-plane: etcd on control-plane, kube-apiserver on control-plane, kube-controller-manager on control-plane, kube-scheduler on control-plane, the cluster's DNS … (6 in all); after the node control-plane: the node control-plane; after the node worker: the endpoint mysql-0, the endpoint mysql-2, the node worker, mysql-0, mysql-2; after the node worker2: the endpoint mysql-1, the node worker2, mysql-1); #149: history lost during the upgrade of the control plane on control-plane, where the comparison of states decides");
-    assert_snapshot!(reason(MATRIX), @"8 names and ports have the same answers in all 5 states; #149: history lost during the upgrade of the control plane on control-plane, where the comparison of states decides");
-    assert_snapshot!(reason(WRITES), @"all 106 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 18 never answered); the longest time without an acknowledged write was 0.0 s during the upgrade of the control plane on control-plane, 0.0 s during the upgrade of the node control-plane, 9.0 s during the upgrade of the node worker, 0.0 s during the upgrade of the node worker2; #149: history lost during the upgrade of the control plane on control-plane, where the comparison of states decides");
+    assert_snapshot!(reason(EQUAL), @"5 states are equal except for what the steps explain (after the control plane on control-plane: etcd on control-plane, kube-apiserver on control-plane, kube-controller-manager on control-plane, kube-scheduler on control-plane, the cluster's DNS … (6 in all); after the node control-plane: the node control-plane; after the node worker: the endpoint mysql-0, the endpoint mysql-2, the node worker, mysql-0, mysql-2; after the node worker2: the endpoint mysql-1, the node worker2, mysql-1); #149: the watch has a gap during the upgrade of the control plane on control-plane, so the comparison of states decides there");
+    assert_snapshot!(reason(MATRIX), @"8 queries have the same answers in all 5 states; #149: the watch has a gap during the upgrade of the control plane on control-plane, so the comparison of states decides there");
+    assert_snapshot!(reason(WRITES), @"all 106 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and no others (0 were refused, 18 had no answer); the longest time without an acknowledged write was 0.0 s during the upgrade of the control plane on control-plane, 0.0 s during the upgrade of the node control-plane, 9.0 s during the upgrade of the node worker, 0.0 s during the upgrade of the node worker2; #149: the watch has a gap during the upgrade of the control plane on control-plane, so the comparison of states decides there");
     assert_snapshot!(reason(CONFORMS), @"43 checks passed on the upgraded cluster and 0 did not apply (#236)");
 }
 
 #[test]
 fn an_upgrade_that_nobody_watched_is_judged_by_its_states() {
     let reason = |id: &str, verdict: Verdict| History::around_an_upgrade().expect(id, verdict);
-    assert_snapshot!(reason(UNTOUCHED, Skipped), @"nobody watched the upgrade, so it is not known during which step mysql-0, mysql-1, mysql-2 changed (#146, #150)");
-    assert_snapshot!(reason(MOVES, Skipped), @"nobody watched the upgrade, so it is not known in what order pods were moved (#146, #150)");
-    assert_snapshot!(reason(EQUAL, Pass), @"2 states are equal but for what the steps explain (after the upgrade: etcd on control-plane, kube-apiserver on control-plane, kube-controller-manager on control-plane, kube-scheduler on control-plane, the cluster's DNS … (15 in all)); nobody watched the upgrade, so the comparison of states alone decides");
-    assert_snapshot!(reason(MATRIX, Pass), @"8 names and ports have the same answers in all 2 states; nobody watched the upgrade, so the comparison of states alone decides");
-    assert_snapshot!(reason(WRITES, Pass), @"all 1241 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 5 never answered); the longest time without an acknowledged write was 2.5 s during the upgrade; nobody watched the upgrade, so the comparison of states alone decides");
+    assert_snapshot!(reason(UNTOUCHED, Skipped), @"no watch ran during the upgrade, so it is unknown during which step mysql-0, mysql-1, mysql-2 changed (#146, #150)");
+    assert_snapshot!(reason(MOVES, Skipped), @"no watch ran during the upgrade, so the order of the moves is unknown (#146, #150)");
+    assert_snapshot!(reason(EQUAL, Pass), @"2 states are equal except for what the steps explain (after the upgrade: etcd on control-plane, kube-apiserver on control-plane, kube-controller-manager on control-plane, kube-scheduler on control-plane, the cluster's DNS … (15 in all)); no watch ran during the upgrade, so only the comparison of states decides");
+    assert_snapshot!(reason(MATRIX, Pass), @"8 queries have the same answers in all 2 states; no watch ran during the upgrade, so only the comparison of states decides");
+    assert_snapshot!(reason(WRITES, Pass), @"all 1241 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and no others (0 were refused, 5 had no answer); the longest time without an acknowledged write was 2.5 s during the upgrade; no watch ran during the upgrade, so only the comparison of states decides");
     assert_snapshot!(reason(CONFORMS, Pass), @"43 checks passed on the upgraded cluster and 0 did not apply (#176)");
 }
 
@@ -78,7 +78,7 @@ fn where_nothing_changed_nothing_is_said() {
         let finding = check.judge(&unchanged.evidence());
         assert!(matches!(finding.verdict, Pass | Skipped), "{}: {}", check.id, finding.reason);
     }
-    assert_snapshot!(unchanged.expect(UNTOUCHED, Pass), @"3 pods, their claims and volumes, the set and its revisions are what they were before the upgrade of the control plane; nobody watched the upgrade, so the comparison of states alone decides");
+    assert_snapshot!(unchanged.expect(UNTOUCHED, Pass), @"3 pods, their claims and volumes, the set and its revisions are unchanged since before the upgrade of the control plane; no watch ran during the upgrade, so only the comparison of states decides");
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn an_act_that_is_not_proved_leaves_it_open() {
         History::upgraded().without(move |what| matches!(what, What::Fault(fault) if wanted(&fault.act)))
     };
     let control_plane = |act: &Act| matches!(act, Act::UpgradeControlPlane { .. });
-    assert_snapshot!(unproved(control_plane).expect(UNTOUCHED, Inconclusive), @"that it came to `upgrade the control plane on control-plane to v1.37.2` is not proved (#148)");
-    assert_snapshot!(never(control_plane).expect(UNTOUCHED, Inconclusive), @"between #146 and #156 nobody asked for the upgrade of the control plane on control-plane");
+    assert_snapshot!(unproved(control_plane).expect(UNTOUCHED, Inconclusive), @"the act `upgrade the control plane on control-plane to v1.37.2` is not proved (#148)");
+    assert_snapshot!(never(control_plane).expect(UNTOUCHED, Inconclusive), @"the upgrade of the control plane on control-plane was not requested between #146 and #156");
     for wanted in [
         |act: &Act| matches!(act, Act::Drain { node } if node == "worker"),
         |act: &Act| matches!(act, Act::UpgradeNode { node, .. } if node == "worker"),
@@ -138,7 +138,7 @@ fn a_cluster_of_another_version_than_was_asked_for_leaves_it_open() {
             run.upgrade.as_mut().expect("an upgrade").to = "v1.38.0".into();
         }
     });
-    assert_snapshot!(history.expect(EQUAL, Inconclusive), @"the API server's version is v1.37.2 in the end, not v1.38.0 (#210); the kubelet of control-plane is v1.37.2 after its upgrade, not v1.38.0 (#169); the kubelet of worker is v1.37.2 after its upgrade, not v1.38.0 (#192); and 1 more of the kind");
+    assert_snapshot!(history.expect(EQUAL, Inconclusive), @"the API server's version is v1.37.2 at the end, not v1.38.0 (#210); the kubelet of control-plane is v1.37.2 after its upgrade, not v1.38.0 (#169); the kubelet of worker is v1.37.2 after its upgrade, not v1.38.0 (#192); and 1 more like this");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_step_in_which_nobody_wrote_leaves_it_open() {
     let history = ["mysql-0", "mysql-1", "mysql-2"].into_iter().fold(first_only, |history, pod| {
         history.answering(pod, Question::Entries, SqlAnswer::Rows(vec![row.clone().into()]))
     });
-    assert_snapshot!(history.expect(WRITES, Inconclusive), @"the witness did not write during the upgrade of the control plane on control-plane (#146, #156); the witness did not write during the upgrade of the node control-plane (#156, #169); the witness did not write during the upgrade of the node worker (#169, #192); and 1 more of the kind");
+    assert_snapshot!(history.expect(WRITES, Inconclusive), @"the witness did not write during the upgrade of the control plane on control-plane (#146, #156); the witness did not write during the upgrade of the node control-plane (#156, #169); the witness did not write during the upgrade of the node worker (#169, #192); and 1 more like this");
 }
 
 #[test]

@@ -11,20 +11,19 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const CONTROL_PLANE_UPGRADE_TOUCHES_NO_POD: Check = Check {
     id: "upgrade::control_plane_upgrade_touches_no_pod",
-    statement: "The upgrade of the control plane MUST NOT replace, restart or change any pod of the set, nor its \
+    statement: "An upgrade of the control plane MUST NOT replace, restart or change any pod of the set, or its \
                 revisions, claims or volumes.",
     source: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/ and \
              https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies",
-    explain:
-        "\
-Pods go on without a control plane, and a new one must find them as they are. That it rolled every StatefulSet anew has
-happened (Kubernetes 1.34.0): the new controller took an old template for a changed one. The state before the step and
-the one after it are compared: of each pod its UID, its containers' ids and restarts, revision, node, address, labels
-and when its Ready condition last turned; of the set its generation and revisions; every ControllerRevision; of claims
-and volumes their UIDs, phases and owners. Nothing of this may change: the API server is away meanwhile, so there is
-no history to go by.
-Usually wrong: a controller-manager or an admission webhook of the new version that writes the template anew; a
-kubelet that was upgraded on a node with pods and restarts what it finds; or somebody who applied a manifest meanwhile.",
+    explain: "\
+Pods keep running without a control plane, and a new one must leave them unchanged. Kubernetes 1.34.0 did not: its
+controller took old templates for changed ones and rolled every StatefulSet.
+The states before and after the step are compared. For each pod: its UID, container ids and restarts, revision, node,
+address, labels, and the last transition of its Ready condition. For the set: its generation and revisions, and every
+ControllerRevision. For claims and volumes: their UIDs, phases and owners. None of this may change. The states decide
+because the API server is down during the step and there is no watch history.
+Common causes: a controller manager or an admission webhook of the new version rewrites the template; a kubelet that was
+upgraded on a node with pods restarts them; or somebody applied a manifest meanwhile.",
     scenarios: &[Scenario::Upgrade],
     minimum: &[],
     judge: control_plane_upgrade_touches_no_pod,
@@ -60,8 +59,8 @@ fn control_plane_upgrade_touches_no_pod(file: &CaseFile<'_>) -> Finding {
         let pods = first.before.state.pods.len();
         let on = if nodes.is_empty() { String::new() } else { format!(" on {}", some_of(nodes)) };
         Ok(format!(
-            "{pods} pods, their claims and volumes, the set and its revisions are what they were before the upgrade of \
-             the control plane{on}{}",
+            "{pods} pods, their claims and volumes, the set and its revisions are unchanged since before the upgrade \
+             of the control plane{on}{}",
             across(case, looked_at)
         ))
     })
@@ -75,7 +74,7 @@ fn whole(case: &Case<'_>, assessment: &mut Assessment, states: &[Told], looked_a
     {
         // Somebody may have made other changes while nobody watched.
         let version = &last.state.kubernetes;
-        let reason = format!("the API server is {version} as before: its upgrade was not among what was done");
+        let reason = format!("the API server is {version} as before: it was not upgraded");
         assessment.reject(Finding::skipped(reason));
     }
     for step in looked_at {
@@ -84,7 +83,7 @@ fn whole(case: &Case<'_>, assessment: &mut Assessment, states: &[Told], looked_a
             case.subject.pods().filter(|name| !there.iter().any(|pod| pod.name == *name)).collect();
         if there.is_empty() || !missing.is_empty() {
             let missing = if missing.is_empty() { "a pod of the set".to_owned() } else { some_of(missing) };
-            let reason = format!("{missing} was not there before the upgrade of the control plane (#{seq})");
+            let reason = format!("{missing} did not exist before the upgrade of the control plane (#{seq})");
             assessment.reject(Finding::inconclusive(reason, [seq]));
         }
     }
@@ -108,7 +107,7 @@ fn not_seen<'c>(assessment: &mut Assessment, step: Step<'_>, found: impl Iterato
         return Ok(());
     }
     Err(Finding::skipped(format!(
-        "nobody watched the upgrade, so it is not known during which step {} changed ({})",
+        "no watch ran during the upgrade, so it is unknown during which step {} changed ({})",
         some_of(touched),
         step.quote()
     )))

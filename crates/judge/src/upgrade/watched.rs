@@ -41,13 +41,13 @@ fn replaced_once(
 ) {
     let gone = case.timeline.pod_by_uid(&pod.uid).and_then(|life| life.deleted);
     if whole && !gone.is_some_and(|gone| (from..=to).contains(&gone.seq)) {
-        let reason = format!("{} (uid {}) was not seen to go ({})", pod.name, short(&pod.uid), step.quote());
+        let reason = format!("{} (uid {}) was not seen to be gone ({})", pod.name, short(&pod.uid), step.quote());
         assessment.reject(Finding::inconclusive(reason, step.seqs()));
     }
     let came: Vec<&PodLife> = case.timeline.pods.coming(&pod.name, from, to).collect();
     match &came[..] {
         [] if whole => {
-            let reason = format!("no pod was seen to take the place of {} ({})", pod.name, step.quote());
+            let reason = format!("no pod was seen to replace {} ({})", pod.name, step.quote());
             assessment.reject(Finding::inconclusive(reason, step.seqs()));
         }
         [] => {}
@@ -59,8 +59,7 @@ fn replaced_once(
         }
         many => {
             let lives = some_of(many.iter().map(|life| format!("{} (#{})", short(&life.uid), life.added.seq)));
-            let reason =
-                format!("{} pods took the place of {} during {}: {lives}", many.len(), pod.name, step.stage().step());
+            let reason = format!("{} pods replaced {} during {}: {lives}", many.len(), pod.name, step.stage().step());
             assessment.reject(Finding::fail(reason, many.iter().map(|life| life.added.seq)));
         }
     }
@@ -73,11 +72,12 @@ fn is_in_state(step: Step<'_>, came: &PodLife) -> Judged<()> {
     let which = short(&came.uid);
     if told.uid != came.uid {
         let other = short(&told.uid);
-        let reason = format!("{name} (uid {which}) was seen to come, and the state has another one ({other}, #{seq})");
+        let reason =
+            format!("{name} (uid {which}) was seen to be created, but the state has another pod ({other}, #{seq})");
         return Err(Finding::inconclusive(reason, [came.added.seq, seq]));
     }
     if told.ready && !came.ready_at(seq) {
-        let reason = format!("{name} (uid {which}) was not seen to be Ready, and the state has it so (#{seq})");
+        let reason = format!("{name} (uid {which}) was not seen to be Ready, but it is Ready in the state (#{seq})");
         return Err(Finding::inconclusive(reason, [came.added.seq, seq]));
     }
     Ok(())
@@ -104,7 +104,7 @@ fn one_at_a_time(
         let away: BTreeSet<&str> = missing(seq).difference(&before).copied().collect();
         if away.len() > 1 && !away.is_subset(&bound) {
             let away = some_of(away);
-            let reason = format!("{away} were away at the same time during {} (#{seq})", step.stage().step());
+            let reason = format!("{away} were unavailable at the same time during {} (#{seq})", step.stage().step());
             return assessment.reject(Finding::fail(reason, [seq]));
         }
     }
@@ -144,7 +144,7 @@ fn gone_in_turn(
     for ((_, first), (told, next)) in going.iter().zip(going.iter().skip(1)) {
         if first.deleted.is_none_or(|gone| gone.seq > *told) {
             let (first, next, step) = (&first.name, &next.name, step.stage().step());
-            let reason = format!("{next} was told to go before {first} was gone, during {step} (#{told})");
+            let reason = format!("{next} was deleted before {first} was gone, during {step} (#{told})");
             assessment.reject(Finding::fail(reason, [*told]));
         }
     }

@@ -11,19 +11,19 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const WRITES_SURVIVE_THE_UPGRADE: Check = Check {
     id: "upgrade::writes_survive_the_upgrade",
-    statement: "Every write that was acknowledged while the cluster was upgraded MUST be there afterwards, once, and no \
-                write that was refused or never sent.",
+    statement: "Each write that was acknowledged during the upgrade MUST be there afterwards, exactly once. A write \
+                that was refused or never sent MUST NOT be there.",
     source: "https://dev.mysql.com/doc/refman/8.4/en/mysql-acid.html and \
              https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/",
     explain: "\
-Clients go on writing while a cluster is upgraded; what they were told is committed has to be there when it is over. The
-witness writes from before the upgrade until after it, without the API server: inserts of one row each with an id of its
-own, which end acknowledged, refused, or without an answer. Then its ledger ends, and the table is read on every pod.
-Lost is what was acknowledged and is not there; phantom is what is there and was refused or never sent; a write without
-an answer may be there or not. Not one may be lost, and each must be accounted for, or the question stays open. For how
-long no write was acknowledged is told for every step: how much is too much is yours to say.
-Usually wrong: a volume that did not follow its pod; innodb_flush_log_at_trx_commit or sync_binlog relaxed; a grace
-period that is too short for the server to shut down; or a drain that took all pods at once.",
+Clients keep writing during a cluster upgrade. What was acknowledged to them must be there afterwards.
+The witness writes from before the upgrade until after it, without the API server. Each write inserts one row with its
+own id, and is acknowledged, refused, or left without an answer. Then its ledger ends and the table is read on each pod.
+A write is lost if it was acknowledged and is missing. It is a phantom if it is there but was refused or never sent. A
+write without an answer may be there or not. A single lost write is a failure, and if a write is unaccounted for the
+check is inconclusive. The reason states for each step how long no write was acknowledged; that time is not judged.
+Common causes: a volume did not follow its pod; innodb_flush_log_at_trx_commit or sync_binlog is relaxed; the grace
+period is too short for the server to shut down; or a drain evicted all pods at once.",
     scenarios: &[Scenario::Upgrade, Scenario::Settle],
     minimum: &[],
     judge: writes_survive_the_upgrade,

@@ -11,11 +11,11 @@ use crate::set::{Container, Hit, POD, Set};
 pub(super) const LIVENESS_KILLS_RECOVERY: Rule = Rule {
     id: "liveness-kills-recovery",
     level: Level::Warning,
-    summary: "A liveness probe gives a server little time to recover.",
-    why: "After a crash InnoDB applies its log before anybody is let in, which takes minutes with much to apply. The probe \
-          kills the server meanwhile, and the recovery begins anew, again and again.",
-    fix: "add a startupProbe with the same command and a failureThreshold for the longest recovery; the liveness probe \
-          begins after it",
+    summary: "A liveness probe gives a server too little time to recover.",
+    why: "After a crash InnoDB applies its redo log before clients can connect, which can take minutes. The probe \
+          kills the server meanwhile, and recovery starts again each time.",
+    fix: "add a startupProbe with the same command and a failureThreshold for the longest recovery; the liveness \
+          probe starts after it",
     source: "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/\
              #define-startup-probes",
     find: liveness_kills_recovery,
@@ -24,9 +24,10 @@ pub(super) const LIVENESS_KILLS_RECOVERY: Rule = Rule {
 pub(super) const PODS_SHARE_A_NODE: Rule = Rule {
     id: "pods-share-a-node",
     level: Level::Warning,
-    summary: "Nothing keeps the servers from running on one node.",
-    why: "The scheduler may put the primary and all its replicas on one node: with it go all of them.",
-    fix: "add podAntiAffinity by kubernetes.io/hostname for the labels of the pods, or topologySpreadConstraints",
+    summary: "Nothing prevents all servers from running on one node.",
+    why: "The scheduler may put the primary and all its replicas on one node. If that node fails, all servers fail.",
+    fix: "add podAntiAffinity with topologyKey kubernetes.io/hostname for the labels of the pods, or \
+          topologySpreadConstraints",
     source: "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity",
     find: pods_share_a_node,
 };
@@ -34,9 +35,9 @@ pub(super) const PODS_SHARE_A_NODE: Rule = Rule {
 pub(super) const BUDGET_BLOCKS_DRAINS: Rule = Rule {
     id: "budget-blocks-drains",
     level: Level::Warning,
-    summary: "A PodDisruptionBudget lets no pod go.",
-    why: "No node with such a pod can be drained: an upgrade of the cluster waits for ever, or ends it by force.",
-    fix: "allow one: maxUnavailable: 1",
+    summary: "A PodDisruptionBudget allows no eviction.",
+    why: "A node with such a pod cannot be drained: a cluster upgrade waits forever or deletes the pod by force.",
+    fix: "allow one with maxUnavailable: 1",
     source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/#think-about-how-your-application-reacts-to-disruptions",
     find: budget_blocks_drains,
 };
@@ -44,10 +45,10 @@ pub(super) const BUDGET_BLOCKS_DRAINS: Rule = Rule {
 pub(super) const EXPOSED: Rule = Rule {
     id: "exposed",
     level: Level::Warning,
-    summary: "A server is reached from outside of the cluster, or reaches its node.",
-    why: "A Service of type LoadBalancer or NodePort offers the servers to everybody who reaches the nodes; a privileged \
-          container, or one on the node's network, is a step from the node itself. It may be meant so.",
-    fix: "keep the Service inside, and leave privileged and hostNetwork out",
+    summary: "A server can be reached from outside the cluster, or can access its node.",
+    why: "A Service of type LoadBalancer or NodePort exposes the servers to anyone who can reach the nodes. A \
+          privileged container, or one on the node's network, can reach the node itself. This may be intended.",
+    fix: "use a Service of type ClusterIP, and remove privileged and hostNetwork",
     source: "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
     find: exposed,
 };
@@ -55,8 +56,9 @@ pub(super) const EXPOSED: Rule = Rule {
 pub(super) const VOLUME_NOT_WRITABLE: Rule = Rule {
     id: "volume-not-writable",
     level: Level::Warning,
-    summary: "A server runs as a user to whom its volume may not belong.",
-    why: "A new volume belongs to root in most clusters; without fsGroup the server cannot write to it and ends at once.",
+    summary: "A server runs as a user that may not own its volume.",
+    why: "In most clusters a new volume belongs to root. Without fsGroup the server cannot write to it and exits at \
+          once.",
     fix: "set fsGroup in the pod's securityContext to the server's group",
     source: "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/\
              #set-the-security-context-for-a-pod",
@@ -67,8 +69,8 @@ pub(super) const LOST_FOUND: Rule = Rule {
     id: "lost-found",
     level: Level::Warning,
     summary: "MySQL 5.7 has its data directory at the root of a volume.",
-    why: "A new ext4 volume has a folder lost+found, and MySQL 5.7 initialises only an empty data directory: the first start \
-          ends with an error. Volumes that are folders of a node have none.",
+    why: "A new ext4 volume has a folder lost+found, but MySQL 5.7 initialises only an empty data directory, so the \
+          first start fails. Volumes that are folders of a node have no lost+found.",
     fix: "add a subPath to the mount, such as subPath: data",
     source: "https://dev.mysql.com/doc/refman/5.7/en/data-directory-initialization.html",
     find: lost_found,
@@ -87,10 +89,10 @@ fn liveness_kills_recovery<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let seconds = delay + period * failures.saturating_sub(1);
         let early = server.value.get("startupProbe").is_none_or(Value::is_null) && seconds < RECOVERY_SECONDS;
         let message = format!(
-            "the liveness probe of container `{}` kills a server that recovers for more than {seconds} s",
+            "the liveness probe of container `{}` kills a server whose recovery takes more than {seconds} s",
             server.name()
         );
-        early.then(|| server.hit("/livenessProbe", "no startupProbe holds it off", message))
+        early.then(|| server.hit("/livenessProbe", "no startupProbe delays it", message))
     };
     set.servers().into_iter().filter_map(hit).collect()
 }
@@ -101,7 +103,8 @@ fn pods_share_a_node<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     if set.replicas() < 2 || spread || manifest::is_kept_apart(template) {
         return Vec::new();
     }
-    let message = format!("nothing keeps the {} pods of StatefulSet {} from one node", set.replicas(), set.name());
+    let message =
+        format!("nothing prevents all {} pods of StatefulSet {} from running on one node", set.replicas(), set.name());
     vec![set.hit("/metadata/name", "may all run on one node", message)]
 }
 
@@ -116,16 +119,16 @@ fn budget_blocks_drains<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             };
             Some((pointer, count))
         };
-        let message = format!("PodDisruptionBudget {} lets none of the {replicas} pods go", budget.name());
+        let message = format!("PodDisruptionBudget {} allows no eviction of the {replicas} pods", budget.name());
         match (pods("maxUnavailable"), pods("minAvailable")) {
-            (Some((field, 0)), _) => Some(Hit::new(budget, field, "none may be away", message)),
+            (Some((field, 0)), _) => Some(Hit::new(budget, field, "none may be unavailable", message)),
             (_, Some((field, least))) if least >= replicas => {
-                Some(Hit::new(budget, field, "all must be there", message))
+                Some(Hit::new(budget, field, "all must be available", message))
             }
             (None, None) if ["maxUnavailable", "minAvailable"].iter().all(|it| budget.value["spec"][it].is_null()) => {
                 let message =
-                    format!("PodDisruptionBudget {} says neither maxUnavailable nor minAvailable", budget.name());
-                Some(Hit::new(budget, "/metadata/name", "says nothing", message))
+                    format!("PodDisruptionBudget {} has neither maxUnavailable nor minAvailable", budget.name());
+                Some(Hit::new(budget, "/metadata/name", "sets nothing", message))
             }
             _ => None,
         }
@@ -138,23 +141,23 @@ fn exposed<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let name = service.name();
         let kind = text(&service.value, "/spec/type").filter(|kind| ["LoadBalancer", "NodePort"].contains(kind));
         let addresses = items(&service.value, "/spec/externalIPs").next().is_some();
-        let message = format!("Service {name} offers the servers outside of the cluster");
+        let message = format!("Service {name} exposes the servers outside the cluster");
         match kind {
-            Some(_) => Some(Hit::new(service, "/spec/type", "reached from outside", message)),
-            None => addresses.then(|| Hit::new(service, "/spec/externalIPs", "reached from outside", message)),
+            Some(_) => Some(Hit::new(service, "/spec/type", "reachable from outside", message)),
+            None => addresses.then(|| Hit::new(service, "/spec/externalIPs", "reachable from outside", message)),
         }
     };
     let mut hits: Vec<Hit<'a>> = set.services().filter_map(of_service).collect();
     let network = format!("{POD}/hostNetwork");
     if set.object.value.pointer(&network) == Some(&Value::Bool(true)) {
-        let message = format!("the pods of StatefulSet {} are on their nodes' network", set.name());
+        let message = format!("the pods of StatefulSet {} use their nodes' network", set.name());
         hits.push(set.hit(&network, "the node's network", message));
     }
     let privileged = |server: Container<'a>| {
         let field = "/securityContext/privileged";
         let message = format!("container `{}` is privileged", server.name());
         (server.value.pointer(field) == Some(&Value::Bool(true)))
-            .then(|| server.hit(field, "may do all on its node", message))
+            .then(|| server.hit(field, "full access to its node", message))
     };
     hits.extend(set.servers().into_iter().filter_map(privileged));
     hits
@@ -171,10 +174,10 @@ fn volume_not_writable<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let hit = |server: Container<'a>| {
         let own = server.value.pointer("/securityContext/runAsUser").and_then(Value::as_u64);
         let user = own.or(of_pod("runAsUser")).filter(|user| *user != 0)?;
-        let message = format!("container `{}` runs as user {user}, and its pod has no fsGroup", server.name());
+        let message = format!("container `{}` runs as user {user}, but its pod has no fsGroup", server.name());
         Some(match own {
-            Some(_) => server.hit("/securityContext/runAsUser", "no fsGroup beside it", message),
-            None => set.hit(&format!("{context}/runAsUser"), "no fsGroup beside it", message),
+            Some(_) => server.hit("/securityContext/runAsUser", "no fsGroup set", message),
+            None => set.hit(&format!("{context}/runAsUser"), "no fsGroup set", message),
         })
     };
     set.servers().into_iter().filter_map(hit).collect()

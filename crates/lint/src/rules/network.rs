@@ -23,10 +23,10 @@ pub(super) const NO_GOVERNING_SERVICE: Rule = Rule {
 pub(super) const SERVICE_NOT_HEADLESS: Rule = Rule {
     id: "service-not-headless",
     level: Level::Error,
-    summary: "The governing Service has an address of its own.",
-    why: "Its name leads to one virtual address that spreads over all pods: writes reach replicas, and pods have no \
-          names. clusterIP cannot be changed later; the Service has to be made anew.",
-    fix: "set clusterIP: None; for clients that want one address, add a second Service",
+    summary: "The governing Service has a ClusterIP.",
+    why: "Its name resolves to one virtual IP address for all pods: writes reach replicas, and pods have no DNS \
+          names. clusterIP cannot be changed later; the Service has to be recreated.",
+    fix: "set clusterIP: None; for clients that need one address, add a second Service",
     source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",
     find: service_not_headless,
 };
@@ -35,8 +35,8 @@ pub(super) const SELECTOR_MISMATCH: Rule = Rule {
     id: "selector-mismatch",
     level: Level::Error,
     summary: "A selector does not match the labels of the pod template.",
-    why: "A Service that selects other pods gives these no names and no addresses; a StatefulSet that selects others \
-          is refused by the API server.",
+    why: "If the Service selects other pods, these pods get no DNS names and no endpoints. If the StatefulSet selects \
+          other pods, the API server rejects it.",
     fix: "repeat the labels of spec.template.metadata.labels in the selector",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-selector",
     find: selector_mismatch,
@@ -46,8 +46,8 @@ pub(super) const UNNAMED_PORT: Rule = Rule {
     id: "unnamed-port",
     level: Level::Warning,
     summary: "The governing Service has no named port.",
-    why: "DNS makes SRV records of named ports only: clients that look for _mysql._tcp find nothing. Names and \
-          addresses of the pods are there all the same.",
+    why: "DNS has SRV records only for named ports: clients that look up _mysql._tcp find nothing. The names and \
+          addresses of the pods still work.",
     fix: "give the port a name, such as name: mysql",
     source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
     find: unnamed_port,
@@ -56,9 +56,9 @@ pub(super) const UNNAMED_PORT: Rule = Rule {
 pub(super) const PORT_NOBODY_LISTENS: Rule = Rule {
     id: "port-nobody-listens",
     level: Level::Error,
-    summary: "A Service leads to a port at which no container listens.",
-    why: "Every connection by it is refused.",
-    fix: "set targetPort to the server's port, which is 3306 unless --port says otherwise, or to the name of a container port",
+    summary: "A Service targets a port on which no container listens.",
+    why: "Every connection through it is refused.",
+    fix: "set targetPort to the server's port (3306 unless --port sets another), or to the name of a container port",
     source: "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
     find: port_nobody_listens,
 };
@@ -67,8 +67,8 @@ pub(super) const NOT_READY_PUBLISHED: Rule = Rule {
     id: "not-ready-published",
     level: Level::Note,
     summary: "The only Service also publishes pods that are not Ready.",
-    why: "Members that must find each other before they are Ready need publishNotReadyAddresses, but the Service's \
-          own name then also leads clients to servers that are not up.",
+    why: "Members that must find each other before they are Ready need publishNotReadyAddresses, but then the \
+          Service's own name also sends clients to servers that are not up.",
     fix: "keep it if members need it, and give clients a second Service without it",
     source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
     find: not_ready_published,
@@ -84,7 +84,7 @@ fn no_governing_service<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             set.hit("/metadata/name", "has no serviceName", format!("StatefulSet {name} names no Service"))
         }
         Some(service) => {
-            let message = format!("StatefulSet {name} names the Service `{service}`, which the manifests do not hold");
+            let message = format!("StatefulSet {name} names the Service `{service}`, which is not in the manifests");
             set.hit("/spec/serviceName", "no such Service", message)
         }
     };
@@ -99,7 +99,7 @@ fn service_not_headless<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     }
     let message = format!("Service {name}, which gives the pods their names, is not headless");
     let hit = match address {
-        Some(_) => Hit::new(service, "/spec/clusterIP", "is to be None", message),
+        Some(_) => Hit::new(service, "/spec/clusterIP", "must be None", message),
         None => Hit::new(service, "/metadata/name", "has no clusterIP: None", message),
     };
     // Nobody replicates from a single server by its name.
@@ -115,7 +115,7 @@ fn selector_mismatch<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     // The API server itself checks a set that selects only by expressions.
     let own = "/spec/selector/matchLabels";
     if set.object.value.pointer("/spec/selector").is_none_or(Value::is_null) {
-        let message = format!("StatefulSet {name} has no spec.selector, which apps/v1 asks for");
+        let message = format!("StatefulSet {name} has no spec.selector, which apps/v1 requires");
         hits.push(set.hit("/metadata/name", "selects no pods", message));
     }
     if set.object.value.pointer(own).is_some() && !set.is_selected_by(set.object, own) {
@@ -177,9 +177,11 @@ fn port_nobody_listens<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
                     (Value::String(named), None) => ("targetPort", format!("`{named}`")),
                     (_, number) => ("targetPort", number?.to_string()),
                 };
-                let message = format!("Service {name} leads to port {shown}, where no server listens");
+                let message = format!("Service {name} targets port {shown}, where no server listens");
                 let dead = number.is_none_or(|number| !listens(number));
-                dead.then(|| Hit::new(service, format!("/spec/ports/{index}/{field}"), "nobody listens there", message))
+                dead.then(|| {
+                    Hit::new(service, format!("/spec/ports/{index}/{field}"), "no server listens there", message)
+                })
             })
             .collect::<Vec<_>>()
     };
@@ -196,7 +198,7 @@ fn not_ready_published<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         |service: &&Object| service.value.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true));
     let governing = set.service().filter(publishes).filter(|_| set.services().all(|service| publishes(&service)));
     let hit = |service: &'a Object| {
-        let message = format!("the name {} also leads to pods that are not Ready", service.name());
+        let message = format!("the name {} also resolves to pods that are not Ready", service.name());
         Hit::new(service, "/spec/publishNotReadyAddresses", "also for clients", message)
     };
     governing.map(hit).into_iter().collect()

@@ -10,8 +10,8 @@ pub(super) const BUFFER_POOL_TOO_LARGE: Rule = Rule {
     id: "buffer-pool-too-large",
     level: Level::Error,
     summary: "The buffer pool does not fit into the container's memory.",
-    why: "The kernel kills the server (OOMKilled) as soon as the pool has filled, in the middle of its work, and again \
-          after each start. Connections and caches need memory beside the pool.",
+    why: "The kernel kills the server (OOMKilled) when the pool fills up, and again after each restart. Connections \
+          and caches need memory in addition to the pool.",
     fix: "set innodb_buffer_pool_size to at most three quarters of limits.memory",
     source: "https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html#sysvar_innodb_buffer_pool_size",
     find: buffer_pool_too_large,
@@ -20,8 +20,8 @@ pub(super) const BUFFER_POOL_TOO_LARGE: Rule = Rule {
 pub(super) const MEMORY_UNIT: Rule = Rule {
     id: "memory-unit",
     level: Level::Error,
-    summary: "An amount of memory has the unit of CPU.",
-    why: "512m of memory are half a byte: the container cannot be started.",
+    summary: "An amount of memory has a unit for CPU.",
+    why: "512m of memory is half a byte: the container cannot start.",
     fix: "write 512Mi",
     source: "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#meaning-of-memory",
     find: memory_unit,
@@ -31,8 +31,9 @@ pub(super) const NOT_DURABLE: Rule = Rule {
     id: "not-durable",
     level: Level::Warning,
     summary: "A server acknowledges commits that it may lose.",
-    why: "With innodb_flush_log_at_trx_commit or sync_binlog other than 1, or without the doublewrite buffer, a server that \
-          is killed loses what it had acknowledged, or pages half written. It is faster, and may be meant so.",
+    why: "With innodb_flush_log_at_trx_commit or sync_binlog other than 1, a server that crashes can lose \
+          acknowledged commits. Without the doublewrite buffer it can have half-written pages. This is faster and may \
+          be intended.",
     fix: "leave innodb_flush_log_at_trx_commit=1, sync_binlog=1 and innodb_doublewrite=ON, the defaults of MySQL 8",
     source: "https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html#sysvar_innodb_flush_log_at_trx_commit",
     find: not_durable,
@@ -41,10 +42,10 @@ pub(super) const NOT_DURABLE: Rule = Rule {
 pub(super) const NOT_REACHABLE: Rule = Rule {
     id: "not-reachable",
     level: Level::Error,
-    summary: "A server lets nobody in from outside of its pod, or everybody.",
-    why: "With skip-networking, or bound to the loopback address, a server is reached neither by clients nor by its \
-          replicas; with skip-grant-tables it asks nobody for a password.",
-    fix: "take the option out",
+    summary: "A server accepts no connection from outside its pod, or any connection without a password.",
+    why: "With skip-networking, or bound to the loopback address, neither clients nor replicas can reach the server. \
+          With skip-grant-tables it requires no password.",
+    fix: "remove the option",
     source: "https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_bind_address",
     find: not_reachable,
 };
@@ -110,7 +111,7 @@ fn buffer_pool_too_large<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let fits = mysql_bytes(&pool.value)? as f64 <= quantity(limit)?;
         let shown = limit.as_str().map_or_else(|| limit.to_string(), str::to_owned);
         let message = format!(
-            "the buffer pool of container `{}` is {}, and its memory is limited to {shown}",
+            "the buffer pool of container `{}` is {}, but its memory limit is {shown}",
             server.name(),
             pool.value
         );
@@ -126,7 +127,7 @@ fn memory_unit<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             let amount = text(container.value, &field).filter(|amount| amount.ends_with('m'))?;
             let message =
                 format!("the memory {} of container `{}` is {amount}", &list[..list.len() - 1], container.name());
-            Some(container.hit(&field, "a thousandth of a byte each", message))
+            Some(container.hit(&field, "m means a thousandth of a byte", message))
         };
         ["requests", "limits"].into_iter().filter_map(hit).collect::<Vec<_>>()
     };
@@ -157,10 +158,14 @@ fn not_reachable<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let bound = given(set, &server, "bind-address").filter(|it| loopback.contains(&it.value.as_str()));
         let closed = flag("skip-networking").or(bound);
         let open = flag("skip-grant-tables");
-        let closed =
-            closed.map(|it| it.hit("nobody reaches it", format!("the server of container `{name}` lets nobody in")));
+        let closed = closed.map(|it| {
+            it.hit(
+                "not reachable",
+                format!("the server of container `{name}` accepts no connection from outside its pod"),
+            )
+        });
         let open = open
-            .map(|it| it.hit("everybody is root", format!("the server of container `{name}` asks for no password")));
+            .map(|it| it.hit("everybody is root", format!("the server of container `{name}` requires no password")));
         closed.into_iter().chain(open).collect::<Vec<_>>()
     };
     set.servers().into_iter().flat_map(of).collect()

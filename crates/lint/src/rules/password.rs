@@ -12,9 +12,9 @@ pub(super) const NO_ROOT_PASSWORD: Rule = Rule {
     id: "no-root-password",
     level: Level::Error,
     summary: "A server has no root password.",
-    why: "The image makes no data directory without one: the first start ends with an error, and no pod becomes \
+    why: "Without one the image does not initialise a data directory: the first start fails, and no pod becomes \
           Ready.",
-    fix: "take MYSQL_ROOT_PASSWORD from a Secret, by valueFrom.secretKeyRef, or mount the Secret and set \
+    fix: "set MYSQL_ROOT_PASSWORD from a Secret with valueFrom.secretKeyRef, or mount the Secret and set \
           MYSQL_ROOT_PASSWORD_FILE",
     source: "https://dev.mysql.com/doc/refman/8.4/en/docker-mysql-more-topics.html",
     find: no_root_password,
@@ -23,10 +23,10 @@ pub(super) const NO_ROOT_PASSWORD: Rule = Rule {
 pub(super) const OPEN_ROOT_PASSWORD: Rule = Rule {
     id: "open-root-password",
     level: Level::Warning,
-    summary: "A root password stands in the manifest, or is empty.",
-    why: "Whoever reads the manifest, the pod or the repository is root on every server. It runs, which is why this \
-          is no error.",
-    fix: "keep it in a Secret and name it by valueFrom.secretKeyRef",
+    summary: "A root password is in the manifest, or is empty.",
+    why: "Anyone who can read the manifest, the pod or the repository can be root on all servers. The workload runs, \
+          so this is not an error.",
+    fix: "keep it in a Secret and refer to it with valueFrom.secretKeyRef",
     source: "https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-environment-variables",
     find: open_root_password,
 };
@@ -34,9 +34,10 @@ pub(super) const OPEN_ROOT_PASSWORD: Rule = Rule {
 pub(super) const SECRET_VALUE: Rule = Rule {
     id: "secret-value",
     level: Level::Error,
-    summary: "A Secret's value is not what is meant.",
-    why: "data holds Base64: what is none is refused, and what was encoded with `echo` ends with a newline, which becomes a \
-          part of the password in a variable, and not in a file. An empty password is none to the image.",
+    summary: "A Secret's value is not the intended one.",
+    why: "data holds Base64, and other values are rejected. A value that was encoded with `echo` ends with a newline; \
+          as a variable the newline is part of the password, as a file it is not. The image treats an empty password \
+          as none.",
     fix: "encode it with `printf %s PASSWORD | base64`, or put the plain text under stringData",
     source: "https://kubernetes.io/docs/tasks/configmap-secret/managing-secret-using-config-file/",
     find: secret_value,
@@ -45,9 +46,9 @@ pub(super) const SECRET_VALUE: Rule = Rule {
 pub(super) const USER_IS_ROOT: Rule = Rule {
     id: "user-is-root",
     level: Level::Error,
-    summary: "The image is to make a user that is called root.",
-    why: "MYSQL_USER is for another account: with root the entrypoint refuses to start.",
-    fix: "take MYSQL_USER and MYSQL_PASSWORD out, or name another user",
+    summary: "MYSQL_USER is root.",
+    why: "MYSQL_USER is for an additional account. With root the entrypoint refuses to start.",
+    fix: "remove MYSQL_USER and MYSQL_PASSWORD, or name another user",
     source: "https://dev.mysql.com/doc/refman/8.4/en/docker-mysql-more-topics.html",
     find: user_is_root,
 };
@@ -70,7 +71,7 @@ fn no_root_password<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let hit = |server: Container<'a>| match given(set, &server) {
         Given::No if initialises(&server) => {
             let name = server.name();
-            let message = format!("container `{name}` has no MYSQL_ROOT_PASSWORD, nor a variable that stands for it");
+            let message = format!("container `{name}` has neither MYSQL_ROOT_PASSWORD nor a variable that replaces it");
             Some(server.hit("/name", "sets no root password", message))
         }
         Given::NoSuchKey { field, variable, key, secret } => {
@@ -189,7 +190,7 @@ fn wrong_value<'a>(secret: &'a Object, key: &str) -> Option<Hit<'a>> {
     };
     let hit = |label: &str, what: String| Some(Hit::new(secret, pointer.clone(), label, what));
     match value {
-        Err(why) => hit("no Base64", format!("`{key}` of Secret {name} is not Base64: {why}")),
+        Err(why) => hit("not Base64", format!("`{key}` of Secret {name} is not Base64: {why}")),
         Ok(value) if value.is_empty() => hit("empty", format!("`{key}` of Secret {name} is empty")),
         Ok(value) if value.ends_with('\n') => {
             let message = format!("`{key}` of Secret {name} ends with a newline");
@@ -205,7 +206,7 @@ fn user_is_root<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             let is_user = ["MYSQL_USER", "MARIADB_USER"].contains(&name) && text(variable, "/value") == Some("root");
             let message = format!("{name} of container `{}` is root", server.name());
             (is_user && initialises(&server))
-                .then(|| server.hit(&format!("{field}/value"), "to be another one", message))
+                .then(|| server.hit(&format!("{field}/value"), "must be another user", message))
         };
         server.variables().filter_map(named).collect::<Vec<_>>()
     };
@@ -219,11 +220,11 @@ fn open_root_password<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let container = server.name();
         match value {
             Some(value) if is_password && !value.contains("$(") => {
-                let message = format!("the root password of container `{container}` stands in the manifest");
+                let message = format!("the root password of container `{container}` is in the manifest");
                 Some(server.hit(&format!("{field}/value"), "everyone can read it", message))
             }
             Some(value) if name.contains("ALLOW_EMPTY") && !["no", "0", "false"].contains(&value) => {
-                let message = format!("container `{container}` agrees to an empty root password");
+                let message = format!("container `{container}` allows an empty root password");
                 Some(server.hit(&format!("{field}/name"), "root needs no password", message))
             }
             None if is_password && variable.pointer("/valueFrom/configMapKeyRef").is_some() => {

@@ -10,10 +10,10 @@ use crate::set::{Container, Hit, POD, Set};
 pub(super) const IMAGE_TAG_MOVES: Rule = Rule {
     id: "image-tag-moves",
     level: Level::Warning,
-    summary: "An image's tag may mean another version tomorrow.",
-    why: "A pod that comes back on another node pulls what the tag means by then: servers of one set differ, and a \
-          newer one upgrades its data directory, which no older one can open again.",
-    fix: "name the full version, such as mysql:8.4.6, or a digest",
+    summary: "An image's tag may refer to another version later.",
+    why: "A pod that is recreated on another node pulls the tag's current image. Then servers of one set have \
+          different versions, and a newer server upgrades its data directory, which an older one can no longer open.",
+    fix: "use the full version, such as mysql:8.4.6, or a digest",
     source: "https://kubernetes.io/docs/concepts/containers/images/#image-names",
     find: image_tag_moves,
 };
@@ -22,8 +22,8 @@ pub(super) const NO_DISRUPTION_BUDGET: Rule = Rule {
     id: "no-disruption-budget",
     level: Level::Warning,
     summary: "No PodDisruptionBudget covers the pods.",
-    why: "Draining two nodes at once, as an upgrade of the cluster may, takes the primary and its replicas away \
-          together. The budget may stand elsewhere, which is why this is no error.",
+    why: "If two nodes are drained at once, for example by a cluster upgrade, the primary and its replicas go down \
+          together. The budget may be defined elsewhere, so this is not an error.",
     fix: "add a PodDisruptionBudget with maxUnavailable: 1 that selects the labels of the pods",
     source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
     find: no_disruption_budget,
@@ -33,10 +33,10 @@ pub(super) const GRACE_PERIOD_TOO_SHORT: Rule = Rule {
     id: "grace-period-too-short",
     level: Level::Warning,
     summary: "The grace period is shorter than a server needs to shut down.",
-    why: "After it the server is killed while it still writes its dirty pages: the next start has to recover, which \
-          may take longer than the shutdown would have. preStop counts in. 30 s, the default, is the least to give; \
-          with a large buffer pool it is minutes.",
-    fix: "set terminationGracePeriodSeconds to the longest shutdown that was seen, plus preStop",
+    why: "At its end the server is killed while it still writes dirty pages. The next start needs crash recovery, \
+          which may take longer than the shutdown. The period includes preStop. The default of 30 s is the minimum; a \
+          large buffer pool needs minutes.",
+    fix: "set terminationGracePeriodSeconds to the longest shutdown you have seen, plus preStop",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
     find: grace_period_too_short,
 };
@@ -44,9 +44,9 @@ pub(super) const GRACE_PERIOD_TOO_SHORT: Rule = Rule {
 pub(super) const NO_RESOURCES: Rule = Rule {
     id: "no-resources",
     level: Level::Warning,
-    summary: "A container does not say how much memory and CPU it needs.",
-    why: "Without a memory request a pod is the first to be evicted from a full node, without a limit one server can \
-          take a node's memory from all, and without a CPU request it starves beside others.",
+    summary: "A container has no memory or CPU request, or no memory limit.",
+    why: "Without a memory request a pod is evicted first from a full node. Without a memory limit one server can use \
+          up the node's memory. Without a CPU request other pods can starve it.",
     fix: "set resources.requests for memory and cpu, and limits.memory; keep the buffer pool well below the limit",
     source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/",
     find: no_resources,
@@ -55,10 +55,10 @@ pub(super) const NO_RESOURCES: Rule = Rule {
 pub(super) const PARALLEL_PODS: Rule = Rule {
     id: "parallel-pods",
     level: Level::Note,
-    summary: "Pods are started all at once.",
-    why: "Nothing waits for the primary: replicas may start before there is anything to follow, and scaling down \
-          does not wait either. Some clusters of equal members want it so.",
-    fix: "leave podManagementPolicy out, or set OrderedReady, unless every member copes with any order",
+    summary: "All pods are started at once.",
+    why: "Nothing waits for the primary: replicas may start before their source, and scaling down does not wait \
+          either. Some clusters of equal members need this.",
+    fix: "remove podManagementPolicy, or set OrderedReady, unless the members can start in any order",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-management-policies",
     find: parallel_pods,
 };
@@ -67,10 +67,10 @@ pub(super) const SERVER_UNKNOWN: Rule = Rule {
     id: "server-unknown",
     level: Level::Note,
     summary: "No container is known to run MySQL.",
-    why: "The rules on the password, the readiness probe, server_id and the data directory look at MySQL servers, \
-          which are known by the image's name, by `mysqld` in the command, or by a root password. None was looked at \
-          here.",
-    fix: "name the server's program in the container's command, if this is one",
+    why: "The rules on the password, the readiness probe, server_id and the data directory check only MySQL servers. \
+          These are recognised by the image's name, by `mysqld` in the command, or by a root password. None was \
+          checked here.",
+    fix: "if this is a MySQL server, name the server's program in the container's command",
     source: "https://dev.mysql.com/doc/refman/8.4/en/docker-mysql-getting-started.html",
     find: server_unknown,
 };
@@ -92,7 +92,9 @@ fn image_tag_moves<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         };
         let (name, repository) = (container.name(), image.repository);
         let message = match image.tag {
-            Some(tag) => format!("container `{name}` runs {repository}:{tag}, a tag that moves"),
+            Some(tag) => {
+                format!("container `{name}` runs {repository}:{tag}, a tag that may refer to another version later")
+            }
             None => format!("container `{name}` runs {repository} without a tag"),
         };
         Some(container.hit("/image", label, message))
@@ -190,7 +192,7 @@ fn no_resources<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
             [first @ .., last] => format!("no {} and no {last}", first.join(", no ")),
         };
         let message = format!("container `{}` has {lacks}", container.name());
-        Some(container.hit(field, "does not say what it needs", message))
+        Some(container.hit(field, "incomplete resources", message))
     };
     set.containers().filter_map(hit).collect()
 }
@@ -198,12 +200,12 @@ fn no_resources<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
 fn parallel_pods<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let pointer = "/spec/podManagementPolicy";
     let parallel = text(&set.object.value, pointer) == Some("Parallel");
-    let message = format!("StatefulSet {} starts and ends its pods all at once", set.name());
+    let message = format!("StatefulSet {} starts and stops all its pods at once", set.name());
     parallel.then(|| set.hit(pointer, "no order", message)).into_iter().collect()
 }
 
 fn server_unknown<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let message = format!("no container of StatefulSet {} is known to run MySQL", set.name());
     let unknown = set.servers().is_empty();
-    unknown.then(|| set.hit("/metadata/name", "not looked into", message)).into_iter().collect()
+    unknown.then(|| set.hit("/metadata/name", "not checked", message)).into_iter().collect()
 }

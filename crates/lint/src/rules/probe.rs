@@ -7,16 +7,16 @@ use crate::manifest::{Command, MYSQL_PORT, Then, commands, script};
 use crate::object::items;
 use crate::set::{Container, Hit, Set};
 
-const ASK_LIKE_A_CLIENT: &str = "ask what a client would ask, over TCP: mysql --host=127.0.0.1 --execute='SELECT 1', with \
-                                 the password in MYSQL_PWD";
+const ASK_LIKE_A_CLIENT: &str = "run a query over TCP as a client does: mysql --host=127.0.0.1 --execute='SELECT 1', \
+                                 with the password in MYSQL_PWD";
 
 pub(super) const NO_READINESS_PROBE: Rule = Rule {
     id: "no-readiness-probe",
     level: Level::Error,
     summary: "A server has no readiness probe, or one that always succeeds.",
-    why: "The pod is Ready as soon as the process runs, while the server still initialises or recovers: the next pod \
-          is started too early, clients are sent to a server that refuses them, and an update goes on over broken \
-          pods.",
+    why: "The pod is Ready as soon as the process runs, even if the server still initialises or recovers. The next \
+          pod is then started too early, clients reach a server that refuses them, and an update continues although \
+          pods are broken.",
     fix: ASK_LIKE_A_CLIENT,
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
     find: no_readiness_probe,
@@ -26,9 +26,9 @@ pub(super) const READINESS_PROBE_LIES: Rule = Rule {
     id: "readiness-probe-lies",
     level: Level::Warning,
     summary: "A readiness probe can succeed while clients are refused.",
-    why: "mysqladmin ping exits with 0 also on access denied; the socket answers while the image initialises, when \
-          no client is let in; an open port answers nothing, and connections that are cut short count to \
-          max_connect_errors. Most of the time such a probe is right, which is why this is no error.",
+    why: "mysqladmin ping also exits with 0 on access denied. The socket answers while the image initialises and \
+          clients cannot connect yet. An open port does not prove that the server answers, and aborted connections \
+          count towards max_connect_errors. Such a probe is mostly right, so this is not an error.",
     fix: ASK_LIKE_A_CLIENT,
     source: "https://dev.mysql.com/doc/refman/8.4/en/mysqladmin.html",
     find: readiness_probe_lies,
@@ -37,8 +37,8 @@ pub(super) const READINESS_PROBE_LIES: Rule = Rule {
 pub(super) const PROBE_NEVER_SUCCEEDS: Rule = Rule {
     id: "probe-never-succeeds",
     level: Level::Error,
-    summary: "A readiness probe fails whatever the server does.",
-    why: "The first pod never becomes Ready, so that no other is started, and no name leads to it.",
+    summary: "A readiness probe can never succeed.",
+    why: "The first pod never becomes Ready, so no other pod is started and no DNS name resolves to it.",
     fix: ASK_LIKE_A_CLIENT,
     source: "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
     find: probe_never_succeeds,
@@ -106,7 +106,7 @@ fn no_readiness_probe<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         };
         let handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
         if handlers.iter().all(|handler| given.get(handler).is_none()) {
-            let message = format!("the readiness probe of container `{name}` says not what to ask");
+            let message = format!("the readiness probe of container `{name}` has no handler");
             return Some(server.hit("/readinessProbe", "has no exec, httpGet, tcpSocket or grpc", message));
         }
         let probe = Probe::of(&server)?;
@@ -125,7 +125,7 @@ fn readiness_probe_lies<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         }
         let probe = Probe::of(&server)?;
         if !probe.commands.is_empty() && probe.commands.iter().all(|it| ["pgrep", "pidof"].contains(&it.program())) {
-            let message = format!("the readiness probe of container `{name}` only looks for the process");
+            let message = format!("the readiness probe of container `{name}` only checks for the process");
             return Some(server.hit(COMMAND, "a process is not a server that answers", message));
         }
         let (asks, pings) = (probe.calls(&CLIENTS), probe.calls(&ADMINS));
@@ -136,7 +136,7 @@ fn readiness_probe_lies<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let (label, what) = match (only_pings && !probe.is_filtered(), socket) {
             (true, true) => ("succeeds on access denied, and over the socket", "pings, over the socket"),
             (true, false) => ("succeeds on access denied", "pings"),
-            (false, true) => ("asks over the socket", "asks over the socket"),
+            (false, true) => ("queries over the socket", "queries over the socket"),
             (false, false) => return None,
         };
         Some(server.hit(COMMAND, label, format!("the readiness probe of container `{name}` only {what}")))
@@ -173,8 +173,8 @@ fn probe_never_succeeds<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let name = server.name();
         if let Some(port) = server.value.pointer("/readinessProbe/httpGet/port") {
             let of_server = *port == MYSQL_PORT || port == "mysql";
-            let message = format!("the readiness probe of container `{name}` asks a MySQL server by HTTP");
-            return of_server.then(|| server.hit("/readinessProbe/httpGet", "MySQL speaks no HTTP", message));
+            let message = format!("the readiness probe of container `{name}` queries a MySQL server over HTTP");
+            return of_server.then(|| server.hit("/readinessProbe/httpGet", "MySQL does not speak HTTP", message));
         }
         let probe = Probe::of(&server)?;
         if probe.always_succeeds() {
@@ -195,10 +195,12 @@ fn why_never(server: &Container<'_>, probe: &Probe<'_>) -> Option<String> {
         after.is_some_and(|after| after.starts_with(|it: char| it.is_ascii_alphabetic() || "_{".contains(it)))
     };
     if let Some(word) = calls.iter().flat_map(|call| call.iter()).find(variable).filter(|_| !probe.has_shell) {
-        return Some(format!("no shell puts in the variable of `{word}`"));
+        return Some(format!("no shell expands the variable in `{word}`"));
     }
     if calls.iter().any(|call| call.windows(2).any(|pair| pair[0] == "-p" && !pair[1].starts_with('-'))) {
-        return Some("behind `-p` and a space stands the name of a schema, and the password is asked for".to_owned());
+        return Some(
+            "after `-p` and a space comes a database name, and the client prompts for the password".to_owned(),
+        );
     }
     let [call] = calls.as_slice() else { return None };
     let is_root = value_of(call, "--user", "-u").is_none_or(|user| user == "root");
@@ -214,5 +216,5 @@ fn why_never(server: &Container<'_>, probe: &Probe<'_>) -> Option<String> {
     });
     let decides = probe.commands.len() == 1;
     let denied = is_root && official && has_password && decides && !by_variable && !call.iter().any(says);
-    denied.then(|| "root has a password, and the probe gives none".to_owned())
+    denied.then(|| "root has a password, but the probe passes none".to_owned())
 }

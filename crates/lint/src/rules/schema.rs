@@ -13,10 +13,10 @@ use crate::set::{Container, Hit, Set};
 pub(super) const WRONG_TYPE: Rule = Rule {
     id: "wrong-type",
     level: Level::Error,
-    summary: "A field has a value of another type than Kubernetes takes.",
-    why: "The API server refuses the object. To kubectl, yes, no, on, off, y and n without quotes are booleans, and digits \
-          alone are a number, where a variable, a label or a file needs a text.",
-    fix: "put texts into quotes, and take the quotes from numbers",
+    summary: "A field has a value of the wrong type.",
+    why: "The API server rejects the object. For kubectl, yes, no, on, off, y and n without quotes are booleans, and \
+          digits without quotes are a number, but a variable, a label or a file needs a string.",
+    fix: "put strings into quotes, and remove the quotes from numbers",
     source: "https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables",
     find: wrong_type,
 };
@@ -24,8 +24,8 @@ pub(super) const WRONG_TYPE: Rule = Rule {
 pub(super) const REPEATED_KEY: Rule = Rule {
     id: "repeated-key",
     level: Level::Warning,
-    summary: "A key stands more than once in one map.",
-    why: "kubectl takes the last one without a word, so that what stands before it is lost; other programs refuse the file.",
+    summary: "A map has the same key more than once.",
+    why: "kubectl silently uses the last value, and the earlier ones are lost. Other programs reject the file.",
     fix: "remove all but one",
     source: "https://yaml.org/spec/1.2.2/#nodes",
     find: repeated_key,
@@ -35,8 +35,8 @@ pub(super) const API_VERSION: Rule = Rule {
     id: "api-version",
     level: Level::Error,
     summary: "An object names an API version that its kind does not have.",
-    why: "The API server knows no such kind, so nothing of the object comes to be.",
-    fix: "name the version that is served; apps/v1 also asks for spec.selector",
+    why: "The API server does not know this kind and rejects the object.",
+    fix: "use the served version; apps/v1 also requires spec.selector",
     source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
     find: api_version,
 };
@@ -44,10 +44,10 @@ pub(super) const API_VERSION: Rule = Rule {
 pub(super) const OBJECT_TWICE: Rule = Rule {
     id: "object-twice",
     level: Level::Error,
-    summary: "Two objects of one kind have the same name, or two sets the same pods.",
-    why: "Of two objects with one name the later replaces the earlier; two sets with one selector take each other's pods, \
-          and their Services lead to the servers of both.",
-    fix: "give each a name and labels of its own",
+    summary: "Two objects of one kind have the same name, or two StatefulSets select the same pods.",
+    why: "If two objects have the same name, the later replaces the earlier. If two StatefulSets have the same \
+          selector, they adopt each other's pods, and their Services send clients to the servers of both.",
+    fix: "give each its own name and labels",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-selector",
     find: object_twice,
 };
@@ -56,7 +56,7 @@ pub(super) const VARIABLE_TWICE: Rule = Rule {
     id: "variable-twice",
     level: Level::Warning,
     summary: "A variable is set twice in one container.",
-    why: "The last one counts, and server-side apply refuses both.",
+    why: "The last value is used, and server-side apply rejects the object.",
     fix: "remove all but one",
     source: "https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy",
     find: variable_twice,
@@ -99,7 +99,7 @@ fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Null => "nothing",
         Value::Array(_) => "a list",
         Value::Object(_) => "a map",
@@ -111,14 +111,14 @@ fn wrong_type<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let mut not = |object: &'a Object, pointer: String, what: String, wanted: &str| {
         let Some(value) = object.value.pointer(&pointer) else { return };
         let right = match wanted {
-            "a text" => value.is_string() || value.is_null(),
+            "a string" => value.is_string() || value.is_null(),
             _ => value.is_number() || value.is_null(),
         };
         if !right {
             let (is, quotes) =
-                (type_of(value), if wanted == "a text" { "needs quotes" } else { "needs to be without quotes" });
+                (type_of(value), if wanted == "a string" { "needs quotes" } else { "must not have quotes" });
             let message = format!("{what} is {is}, and {quotes}");
-            hits.push(Hit::new(object, pointer, format!("is to be {wanted}"), message));
+            hits.push(Hit::new(object, pointer, format!("must be {wanted}"), message));
         }
     };
     let set_name = set.name();
@@ -128,12 +128,12 @@ fn wrong_type<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     }
     for container in set.init_containers().chain(set.containers()) {
         for (field, name, _) in container.variables() {
-            not(set.object, format!("{}{field}/value", container.pointer), format!("the value of {name}"), "a text");
+            not(set.object, format!("{}{field}/value", container.pointer), format!("the value of {name}"), "a string");
         }
         for list in ["/command", "/args"] {
             for index in 0..items(container.value, list).count() {
                 let what = format!("a word of {} of container `{}`", &list[1..], container.name());
-                not(set.object, format!("{}{list}/{index}", container.pointer), what, "a text");
+                not(set.object, format!("{}{list}/{index}", container.pointer), what, "a string");
             }
         }
         for index in 0..items(container.value, "/ports").count() {
@@ -146,7 +146,7 @@ fn wrong_type<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         for map in ["/data", "/stringData", "/metadata/labels", "/metadata/annotations"] {
             let fields = object.value.pointer(map).and_then(Value::as_object).into_iter().flatten();
             for (key, _) in fields {
-                not(object, format!("{map}{}", step(key)), format!("`{key}` of {name}"), "a text");
+                not(object, format!("{map}{}", step(key)), format!("`{key}` of {name}"), "a string");
             }
         }
         if object.kind() == "Service" {
@@ -162,7 +162,7 @@ fn repeated_key<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let of = |object: &'a Object| {
         object.repeated.iter().map(move |(pointer, _)| {
             let key = pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
-            let message = format!("`{key}` stands more than once in one map of {} {}", object.kind(), object.name());
+            let message = format!("`{key}` is more than once in one map of {} {}", object.kind(), object.name());
             Hit::new(object, pointer.clone(), "the last one counts", message)
         })
     };
@@ -173,8 +173,8 @@ fn api_version<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     let of = |object: &'a Object| {
         let (kind, version) = (object.kind(), text(&object.value, "/apiVersion").unwrap_or_default());
         let (_, served) = SERVED.iter().find(|(known, _)| *known == kind)?;
-        let message = format!("no {kind} is served as {version}");
-        let hit = || Hit::new(object, "/apiVersion", format!("is to be {}", served[0]), message);
+        let message = format!("{kind} is not served as {version}");
+        let hit = || Hit::new(object, "/apiVersion", format!("must be {}", served[0]), message);
         (!served.contains(&version)).then(hit)
     };
     own(set).into_iter().filter_map(of).collect()
@@ -193,8 +193,8 @@ fn object_twice<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         // Of two objects, the later one is reported.
         let earlier = first.get(&[object.kind(), namespace(object), object.name()]);
         if earlier.is_some_and(|earlier| !std::ptr::eq(*earlier, object)) && !object.name().is_empty() {
-            let message = format!("{} {} stands twice", object.kind(), object.name());
-            hits.push(Hit::new(object, "/metadata/name", "replaces the one before", message));
+            let message = format!("{} {} is defined twice", object.kind(), object.name());
+            hits.push(Hit::new(object, "/metadata/name", "replaces the earlier one", message));
         }
     }
     let selector = set.object.value.pointer("/spec/selector/matchLabels").filter(|it| !it.is_null());
@@ -206,7 +206,7 @@ fn object_twice<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
     };
     if let Some(other) = others.into_iter().find(with_same) {
         let message = format!("StatefulSets {} and {} select the same pods", other.name(), set.name());
-        hits.push(set.hit("/spec/selector/matchLabels", "also another set's", message));
+        hits.push(set.hit("/spec/selector/matchLabels", "also in another set", message));
     }
     hits
 }
@@ -216,7 +216,7 @@ fn variable_twice<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let names: Vec<(String, &str)> = container.variables().map(|(field, name, _)| (field, name)).collect();
         let again = |(place, (field, name)): (usize, &(String, &str))| {
             let before = names[..place].iter().any(|(_, known)| known == name);
-            let message = format!("container `{}` is given {name} twice", container.name());
+            let message = format!("container `{}` sets {name} twice", container.name());
             before.then(|| container.hit(&format!("{field}/name"), "the last one counts", message))
         };
         names.iter().enumerate().filter_map(again).collect::<Vec<_>>()

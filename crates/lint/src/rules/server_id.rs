@@ -11,9 +11,9 @@ pub(super) const SAME_SERVER_ID: Rule = Rule {
     id: "same-server-id",
     level: Level::Error,
     summary: "Servers of one set have the same server_id.",
-    why: "Replication between two servers of the same server_id ends at once with error 1593; with 0, as without the \
-          option in MySQL 5.7, a server refuses to replicate at all.",
-    fix: "derive it from the ordinal, which the label apps.kubernetes.io/pod-index holds, plus a number above 0: \
+    why: "Replication between two servers with the same server_id stops at once with error 1593. With 0, which is \
+          also the default in MySQL 5.7, a server refuses to replicate.",
+    fix: "derive it from the ordinal in the label apps.kubernetes.io/pod-index, plus a number above 0: \
           --server-id=$((100 + POD_INDEX)) in a shell command",
     source: "https://dev.mysql.com/doc/refman/8.4/en/replication-options.html#sysvar_server_id",
     find: same_server_id,
@@ -66,7 +66,7 @@ fn of_variable<'a>(set: &Set<'a>, server: &Container<'a>, field: &str, variable:
     let label = text(value, "/valueFrom/fieldRef/fieldPath").unwrap_or_default();
     let is_ordinal = label.contains("apps.kubernetes.io/pod-index");
     let first = set.number("/spec/ordinals/start").unwrap_or(0);
-    let message = format!("{}-0 has the server_id 0, with which it refuses to replicate", set.name());
+    let message = format!("{}-0 has the server_id 0 and therefore refuses to replicate", set.name());
     (is_ordinal && first == 0).then(|| server.hit(field, "is 0 in the first pod", message))
 }
 
@@ -87,7 +87,7 @@ fn of_configuration<'a>(set: &Set<'a>, server: &Container<'a>) -> Option<Hit<'a>
     }
     match numbers.as_slice() {
         [] => {
-            let message = format!("nothing gives the {count} servers of container `{name}` a server_id of their own");
+            let message = format!("nothing gives each of the {count} servers of container `{name}` its own server_id");
             Some(server.hit("/name", "sets no --server-id", message))
         }
         [(map, file, number)] => {

@@ -12,10 +12,9 @@ pub(super) const DATA_OUTSIDE_CLAIM: Rule = Rule {
     id: "data-outside-claim",
     level: Level::Error,
     summary: "The data directory is not on a claim.",
-    why: "What is written outside of a claim goes with the pod: every row, the server_uuid and the replication state \
-          are lost with the first deletion, drain or update.",
-    fix: "mount a volume of volumeClaimTemplates at the data directory, which is /var/lib/mysql unless --datadir \
-          says otherwise",
+    why: "Data outside of a claim is deleted with the pod: all rows, the server_uuid and the replication state are \
+          lost at the first deletion, drain or update.",
+    fix: "mount a volume of volumeClaimTemplates at the data directory (/var/lib/mysql unless --datadir sets another)",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage",
     find: data_outside_claim,
 };
@@ -24,9 +23,9 @@ pub(super) const SHARED_CLAIM: Rule = Rule {
     id: "shared-claim",
     level: Level::Error,
     summary: "All servers have their data on one claim.",
-    why: "Only one server may open a data directory: the second one finds it locked, or on storage without locks destroys \
-          it.",
-    fix: "take a claim of its own for each pod, by volumeClaimTemplates",
+    why: "Only one server may open a data directory. A second server finds it locked, or destroys it if the storage \
+          has no locks.",
+    fix: "give each pod its own claim with volumeClaimTemplates",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#volume-claim-templates",
     find: shared_claim,
 };
@@ -35,9 +34,9 @@ pub(super) const CLAIMS_DELETED: Rule = Rule {
     id: "claims-deleted",
     level: Level::Error,
     summary: "Claims are deleted with the StatefulSet or on scaling down.",
-    why: "Data goes with its claim. A StatefulSet is deleted whenever a field that cannot be changed has to change, \
-          and a pod that was scaled away comes back empty; the default keeps the claims.",
-    fix: "set it to Retain, and delete claims by hand once a backup was restored",
+    why: "Data is deleted with its claim. A StatefulSet must be deleted to change an immutable field, and a pod that \
+          was scaled down comes back empty. The default keeps the claims.",
+    fix: "set it to Retain, and delete claims by hand after you have tested a backup",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
     find: claims_deleted,
 };
@@ -45,11 +44,11 @@ pub(super) const CLAIMS_DELETED: Rule = Rule {
 pub(super) const STORAGE_CLASS_ABSENT: Rule = Rule {
     id: "storage-class-absent",
     level: Level::Warning,
-    summary: "A claim names a StorageClass that the manifests do not bring.",
-    why: "In a cluster without this class the claim stays Pending, and so does the first pod, without an error. The \
-          cluster may have it, which is why this is no error.",
-    fix: "see `kubectl get storageclass`; bring the class along, name one that is there, or leave storageClassName \
-          out for the default class",
+    summary: "A claim names a StorageClass that is not in the manifests.",
+    why: "In a cluster without this class the claim and the first pod stay Pending without an error. The cluster may \
+          have the class, so this is not an error.",
+    fix: "check `kubectl get storageclass`; add the class, name an existing one, or remove storageClassName for the \
+          default class",
     source: "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#class-1",
     find: storage_class_absent,
 };
@@ -105,10 +104,10 @@ fn data_outside_claim<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
 fn nothing_persists<'a>(set: &Set<'a>) -> Option<Hit<'a>> {
     let volumes = items(&set.object.value, "/spec/template/spec/volumes").filter_map(|it| text(it, "/name"));
     let claims = items(&set.object.value, TEMPLATES).next().is_some();
-    let message = format!("StatefulSet {} has no claim at all", set.name());
+    let message = format!("StatefulSet {} has no claims", set.name());
     let outside =
         !claims && volumes.into_iter().all(|name| outside(set, name).is_some() || is_configuration(set, name));
-    outside.then(|| set.hit("/metadata/name", "keeps nothing", message))
+    outside.then(|| set.hit("/metadata/name", "keeps no data", message))
 }
 
 fn is_configuration(set: &Set<'_>, name: &str) -> bool {
@@ -151,7 +150,7 @@ fn outside(set: &Set<'_>, name: &str) -> Option<(&'static str, &'static str)> {
     let has = |kind: &str| volume.get(kind).is_some();
     let has_source = volume.as_object().is_some_and(|fields| fields.len() > 1);
     if has("emptyDir") || has("ephemeral") || !has_source {
-        return Some(("a volume that goes with the pod", "goes with the pod"));
+        return Some(("a volume that is deleted with the pod", "deleted with the pod"));
     }
     has("hostPath").then_some(("a folder of its node, which other nodes do not have", "stays on the node"))
 }
@@ -172,7 +171,7 @@ fn shared_claim<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let (index, mount) = items(server.value, "/volumeMounts").enumerate().find(|(_, mount)| holds(mount))?;
         let shared = set.replicas() > 1 && text(mount, "/name").is_some_and(|name| named.contains(&name));
         let message = format!("all {} servers of container `{}` share one claim", set.replicas(), server.name());
-        shared.then(|| server.hit(&format!("/volumeMounts/{index}/name"), "one for all", message))
+        shared.then(|| server.hit(&format!("/volumeMounts/{index}/name"), "one claim for all", message))
     };
     set.servers().into_iter().filter_map(hit).collect()
 }
@@ -185,7 +184,7 @@ fn claims_deleted<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let deletes =
             text(&set.object.value, &pointer) == Some("Delete") && items(&set.object.value, TEMPLATES).next().is_some();
         let message = format!("claims are deleted when StatefulSet {name} {event}");
-        deletes.then(|| set.hit(&pointer, "the rows go with the claim", message))
+        deletes.then(|| set.hit(&pointer, "deletes the rows", message))
     };
     when.into_iter().filter_map(deletes).collect()
 }
@@ -197,7 +196,7 @@ fn storage_class_absent<'a>(set: &Set<'a>) -> Vec<Hit<'a>> {
         let of_volume = |volume: &Object| text(&volume.value, "/spec/storageClassName") == Some(class);
         let brought = set.named("StorageClass", class).is_some() || set.beside("PersistentVolume").any(of_volume);
         let claim = text(template, "/metadata/name").unwrap_or_default();
-        let message = format!("claim `{claim}` names the StorageClass `{class}`, which the manifests do not bring");
+        let message = format!("claim `{claim}` names the StorageClass `{class}`, which is not in the manifests");
         let pointer = format!("{TEMPLATES}/{index}/spec/storageClassName");
         (!brought && !WELL_KNOWN.contains(&class)).then(|| set.hit(&pointer, "not among the manifests", message))
     };

@@ -164,11 +164,11 @@ fn nothing_is_wrong_with_good_manifests() {
 
 #[test]
 fn a_server_without_a_root_password() {
-    assert_snapshot!(found(&[(PASSWORD, "")]), @"34:15 no-root-password: container `server` has no MYSQL_ROOT_PASSWORD, nor a variable that stands for it (sets no root password)");
-    assert_snapshot!(found(&[(PASSWORD, "        - {name: MYSQL_ROOT_PASSWORD, value: ''}\n")]), @"34:15 no-root-password: container `server` has no MYSQL_ROOT_PASSWORD, nor a variable that stands for it (sets no root password)");
+    assert_snapshot!(found(&[(PASSWORD, "")]), @"34:15 no-root-password: container `server` has neither MYSQL_ROOT_PASSWORD nor a variable that replaces it (sets no root password)");
+    assert_snapshot!(found(&[(PASSWORD, "        - {name: MYSQL_ROOT_PASSWORD, value: ''}\n")]), @"34:15 no-root-password: container `server` has neither MYSQL_ROOT_PASSWORD nor a variable that replaces it (sets no root password)");
     assert_snapshot!(found(&[("key: password", "key: pasword")]), @"38:55 no-root-password: MYSQL_ROOT_PASSWORD is taken from the key `pasword` of Secret root, which has no such key (no such key)");
     let from = |name: &str| format!("        envFrom: [{{secretRef: {{name: {name}}}}}]\n{COMMAND}");
-    assert_snapshot!(found(&[(PASSWORD, ""), (COMMAND, &from("root"))]), @"34:15 no-root-password: container `server` has no MYSQL_ROOT_PASSWORD, nor a variable that stands for it (sets no root password)");
+    assert_snapshot!(found(&[(PASSWORD, ""), (COMMAND, &from("root"))]), @"34:15 no-root-password: container `server` has neither MYSQL_ROOT_PASSWORD nor a variable that replaces it (sets no root password)");
     silent(&[
         &[(PASSWORD, ""), (COMMAND, &from("of-somebody-else"))],
         &[(PASSWORD, ""), ("{password: x}", "{MYSQL_ROOT_PASSWORD: x}"), (COMMAND, &from("root"))],
@@ -192,20 +192,20 @@ fn a_server_without_a_root_password() {
 
 #[test]
 fn a_root_password_that_everyone_can_read() {
-    assert_snapshot!(found(&[(PASSWORD, "        - {name: MYSQL_ROOT_PASSWORD, value: secret}\n")]), @"37:46 open-root-password: the root password of container `server` stands in the manifest (everyone can read it)");
-    assert_snapshot!(found(&[(PASSWORD, "        - {name: MYSQL_ALLOW_EMPTY_PASSWORD, value: '1'}\n")]), @"37:18 open-root-password: container `server` agrees to an empty root password (root needs no password)");
+    assert_snapshot!(found(&[(PASSWORD, "        - {name: MYSQL_ROOT_PASSWORD, value: secret}\n")]), @"37:46 open-root-password: the root password of container `server` is in the manifest (everyone can read it)");
+    assert_snapshot!(found(&[(PASSWORD, "        - {name: MYSQL_ALLOW_EMPTY_PASSWORD, value: '1'}\n")]), @"37:18 open-root-password: container `server` allows an empty root password (root needs no password)");
     assert_snapshot!(found(&[("secretKeyRef", "configMapKeyRef")]), @"38:23 open-root-password: the root password of container `server` is kept in a ConfigMap (everyone can read it)");
     silent(&[&[(PASSWORD, "        - {name: MYSQL_ROOT_PASSWORD, value: $(FROM_A_SECRET)}\n")]]);
 }
 
 #[test]
 fn servers_with_the_same_id() {
-    assert_snapshot!(found(&[(COMMAND, "")]), @"34:15 same-server-id: nothing gives the 3 servers of container `server` a server_id of their own (sets no --server-id)");
+    assert_snapshot!(found(&[(COMMAND, "")]), @"34:15 same-server-id: nothing gives each of the 3 servers of container `server` its own server_id (sets no --server-id)");
     assert_snapshot!(found(&[(COMMAND, "        args: [--server-id=7]\n")]), @"41:16 same-server-id: all 3 servers of container `server` have the server_id 7 (the same in every pod)");
     assert_snapshot!(found(&[(COMMAND, "        args: [--server_id, '7']\n")]), @"41:16 same-server-id: all 3 servers of container `server` have the server_id 7 (the same in every pod)");
     // The last of two equal options counts.
     assert_snapshot!(found(&[(COMMAND, &format!("{COMMAND}        args: [--server-id=7]\n"))]), @"42:16 same-server-id: all 3 servers of container `server` have the server_id 7 (the same in every pod)");
-    assert_snapshot!(found(&[(COMMAND, "        args: [--server-id=$(POD_INDEX)]\n")]), @"41:16 same-server-id: db-0 has the server_id 0, with which it refuses to replicate (is 0 in the first pod)");
+    assert_snapshot!(found(&[(COMMAND, "        args: [--server-id=$(POD_INDEX)]\n")]), @"41:16 same-server-id: db-0 has the server_id 0 and therefore refuses to replicate (is 0 in the first pod)");
     let literal = "        - {name: ID, value: '7'}\n        args: [--server-id=$(ID)]\n";
     assert_snapshot!(found(&[(COMMAND, literal)]), @"41:29 same-server-id: all 3 servers of container `server` have the server_id 7 (the same in every pod)");
     silent(&[
@@ -240,7 +240,7 @@ fn servers_that_read_the_same_id_from_a_file() {
         found(&changes)
     };
     assert_snapshot!(with("    [mysqld]\n    server-id = 5 # all\n", &[]), @"27:5 same-server-id: all 3 servers of container `server` read the server_id 5 (says server-id=5)");
-    assert_snapshot!(with("    [mysqld]\n    # server-id = 5\n", &[]), @"42:15 same-server-id: nothing gives the 3 servers of container `server` a server_id of their own (sets no --server-id)");
+    assert_snapshot!(with("    [mysqld]\n    # server-id = 5\n", &[]), @"42:15 same-server-id: nothing gives each of the 3 servers of container `server` its own server_id (sets no --server-id)");
     assert_eq!(with("    [mysqld]\n    server-id = ${ID}\n", &[]), "");
     assert_eq!(with("    [mysqld]\n    server_id=1\n    [replica]\n    server_id=2\n", &[]), "");
     assert_eq!(with("    [mysqld]\n", &[("configMap: {name: conf}", "configMap: {name: of-somebody-else}")]), "");
@@ -251,7 +251,7 @@ fn servers_that_read_the_same_id_from_a_file() {
 fn a_server_without_a_readiness_probe() {
     assert_snapshot!(found(&[("readinessProbe", "livenessProbe")]), @"
     34:15 no-readiness-probe: container `server` has no readiness probe (has no readinessProbe)
-    42:9 liveness-kills-recovery: the liveness probe of container `server` kills a server that recovers for more than 20 s (no startupProbe holds it off)
+    42:9 liveness-kills-recovery: the liveness probe of container `server` kills a server whose recovery takes more than 20 s (no startupProbe delays it)
     ");
     assert_snapshot!(found(&[(PROBE, "{command: ['true']}")]), @"43:18 no-readiness-probe: the readiness probe of container `server` always succeeds: `true` (always succeeds)");
     assert_snapshot!(found(&[(PROBE, "{command: [/bin/sh, -c, 'exit 0']}")]), @"43:18 no-readiness-probe: the readiness probe of container `server` always succeeds: `exit 0` (always succeeds)");
@@ -268,8 +268,8 @@ fn a_readiness_probe_that_lies() {
     assert_snapshot!(found(&[(PROBE, "{command: [mysqladmin, ping]}")]), @"43:18 readiness-probe-lies: the readiness probe of container `server` only pings, over the socket (succeeds on access denied, and over the socket)");
     assert_snapshot!(found(&[(PROBE, "{command: [/usr/bin/mysqladmin, -h127.0.0.1, ping]}")]), @"43:18 readiness-probe-lies: the readiness probe of container `server` only pings (succeeds on access denied)");
     assert_snapshot!(found(&[(PROBE, "{command: [bash, -c, 'mariadb -h \"localhost\" -e \"SELECT 1\"']}")]), @"
-    43:18 probe-never-succeeds: the readiness probe of container `server` can never succeed: root has a password, and the probe gives none (never succeeds)
-    43:18 readiness-probe-lies: the readiness probe of container `server` only asks over the socket (asks over the socket)
+    43:18 probe-never-succeeds: the readiness probe of container `server` can never succeed: root has a password, but the probe passes none (never succeeds)
+    43:18 readiness-probe-lies: the readiness probe of container `server` only queries over the socket (queries over the socket)
     ");
     assert_snapshot!(found(&[(&format!("exec: {PROBE}"), "tcpSocket: {port: 3306}")]), @"43:11 readiness-probe-lies: the readiness probe of container `server` only opens a connection (an open port is not a server that answers)");
     silent(&[
@@ -285,12 +285,12 @@ fn a_readiness_probe_that_lies() {
 fn which_containers_are_servers() {
     let other = "        image: registry.example/cache:1.2.3\n        command: [cached]\n        env:\n";
     let unknown = [("        image: mysql:8.4.6\n        env:\n", other), (PASSWORD, ""), (COMMAND, "")];
-    assert_snapshot!(found(&unknown), @"23:18 server-unknown: no container of StatefulSet db is known to run MySQL (not looked into)");
+    assert_snapshot!(found(&unknown), @"23:18 server-unknown: no container of StatefulSet db is known to run MySQL (not checked)");
     // Recognized by the password if nothing else identifies it.
     silent(&[&[("mysql:8.4.6", "registry.example/our-db:1.2.3")]]);
     assert_snapshot!(found(&[("mysql:8.4.6", "registry.example/our-db:1.2.3"), ("readinessProbe", "livenessProbe")]), @"
     34:15 no-readiness-probe: container `server` has no readiness probe (has no readinessProbe)
-    42:9 liveness-kills-recovery: the liveness probe of container `server` kills a server that recovers for more than 20 s (no startupProbe holds it off)
+    42:9 liveness-kills-recovery: the liveness probe of container `server` kills a server whose recovery takes more than 20 s (no startupProbe delays it)
     ");
     // A helper beside the server is no server, nor is a script that only mentions one.
     for image in [

@@ -31,7 +31,7 @@ fn scenarios_that_were_not_begun_since_the_workload_did_not_come_back_say_so() {
     let history = stopped();
     let judged = |id: &str| judge(id, &history);
     let drained = judged("replication::no_acknowledged_write_is_lost");
-    assert_snapshot!(drained.reason, @"the scenario unready was not begun: nothing more is disrupted: the workload did not come back from restart: mysql-1 Ready under a new UID did not come within 180s (#8)");
+    assert_snapshot!(drained.reason, @"the scenario unready did not start: nothing more is disrupted: the workload did not come back from restart: mysql-1 Ready under a new UID did not come within 180s (#8)");
     let cause = |finding: &Finding| finding.cause.as_ref().map(|cause| (cause.why.clone(), cause.seq));
     assert_eq!(cause(&drained), Some((format!("restart: {AWAY}"), 7)));
     assert_eq!(drained.evidence, [8, 7]);
@@ -55,7 +55,7 @@ fn a_workload_that_stands_and_does_not_recover_is_a_cause_of_its_own() {
         .stops(Scenario::ServerKill, "a write on the primary did not come within 120s after all pods were Ready");
     let finding = judge("ordering::stuck_rollout_recovers", &history);
     assert_eq!(finding.cause.map(|cause| cause.seq), Some(note));
-    assert_snapshot!(finding.reason, @"the scenario roll was not begun: nothing more is disrupted: the workload did not come back from server-kill: a write on the primary did not come within 120s after all pods were Ready (#12)");
+    assert_snapshot!(finding.reason, @"the scenario roll did not start: nothing more is disrupted: the workload did not come back from server-kill: a write on the primary did not come within 120s after all pods were Ready (#12)");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_scenario_that_ended_is_in_doubt_where_its_begin_was_not_seen_or_a_step_of_i
     let of_deploy = |what: &What, phase: &Phase| matches!(what, What::Step(it) if it.scenario == Some(Scenario::Deploy) && it.phase == *phase);
     assert_eq!(doubt(&History::good()), None);
     let not_seen = History::good().without(|what| of_deploy(what, &Phase::Begin));
-    assert_eq!(doubt(&not_seen), Some(Finding::inconclusive("the scenario deploy was not seen to begin", [])));
+    assert_eq!(doubt(&not_seen), Some(Finding::inconclusive("the start of the scenario deploy was not recorded", [])));
     let failed = History::good().preceded(
         |what| of_deploy(what, &Phase::End),
         |history| {

@@ -11,7 +11,7 @@ const MIGRATED: [(&str, Option<&str>); 2] = [("proxy", Some("forward")), ("feder
 pub(crate) fn lost_of_zone(before: &str, after: &str, domain: &str) -> Vec<String> {
     let names = names_of(domain);
     let Some(old) = server_of(before, &names) else { return Vec::new() };
-    let Some(new) = server_of(after, &names) else { return vec![format!("there is no server for {domain} any more")] };
+    let Some(new) = server_of(after, &names) else { return vec![format!("there is no longer a server for {domain}")] };
     let mut lost = Vec::new();
     // `parse` has inserted the content of snippets, so the imports themselves do not count.
     for plugin in old.body.iter().map(|directive| directive.head[0].as_str()).filter(|plugin| *plugin != "import") {
@@ -21,7 +21,7 @@ pub(crate) fn lost_of_zone(before: &str, after: &str, domain: &str) -> Vec<Strin
             Some((_, Some(instead))) => new.has(plugin) || new.has(instead),
             None => new.has(plugin),
         };
-        let words = format!("the server for {domain} has no plugin {plugin} any more");
+        let words = format!("the server for {domain} no longer has the plugin {plugin}");
         if !kept && !lost.contains(&words) {
             lost.push(words);
         }
@@ -29,7 +29,7 @@ pub(crate) fn lost_of_zone(before: &str, after: &str, domain: &str) -> Vec<Strin
     let (old, new) = (old.zones_of_kubernetes(), new.zones_of_kubernetes());
     if let Some((old, new)) = old.zip(new) {
         let gone = old.iter().filter(|zone| !new.contains(zone));
-        lost.extend(gone.map(|zone| format!("the plugin kubernetes does not serve {zone} any more")));
+        lost.extend(gone.map(|zone| format!("the plugin kubernetes no longer serves {zone}")));
     }
     lost
 }
@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn what_serves_the_zone_must_stay() {
-        insta::assert_snapshot!(lost(&OLD.replace("    proxy . /etc/resolv.conf\n", "")), @"the server for cluster.local has no plugin proxy any more");
-        insta::assert_snapshot!(lost(&OLD.replace("    kubernetes", "    file")), @"the server for cluster.local has no plugin kubernetes any more");
-        insta::assert_snapshot!(lost(&OLD.replace(" in-addr.arpa", "")), @"the plugin kubernetes does not serve in-addr.arpa any more");
-        insta::assert_snapshot!(lost("example.org {\n    forward . 10.0.0.1\n}\n"), @"there is no server for cluster.local any more");
+        insta::assert_snapshot!(lost(&OLD.replace("    proxy . /etc/resolv.conf\n", "")), @"the server for cluster.local no longer has the plugin proxy");
+        insta::assert_snapshot!(lost(&OLD.replace("    kubernetes", "    file")), @"the server for cluster.local no longer has the plugin kubernetes");
+        insta::assert_snapshot!(lost(&OLD.replace(" in-addr.arpa", "")), @"the plugin kubernetes no longer serves in-addr.arpa");
+        insta::assert_snapshot!(lost("example.org {\n    forward . 10.0.0.1\n}\n"), @"there is no longer a server for cluster.local");
     }
 }

@@ -43,9 +43,9 @@ fn without_getent(resolver: &str) -> History {
 fn without_getent_the_search_list_counts() {
     let search =
         "nameserver 10.96.0.10\nsearch steadfast.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
-    assert_snapshot!(without_getent(search).expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h lead on by the search list in every other pod; all were right from the first question (the budget is 2.0 s: the Corefile has no cache)");
+    assert_snapshot!(without_getent(search).expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h resolve through the search list in every other pod; all answers were correct from the first query (the limit is 2.0 s: the Corefile has no cache)");
     assert!(!without_getent(search).expect(FULL, Pass).contains("looked them up"));
-    assert_snapshot!(without_getent("nameserver 10.96.0.10\nsearch corp.example\n").expect(SHORT, Fail), @"mysql-1 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#57); mysql-2 does not come from mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#60); mysql-0 does not come from mysql-1.mysql-h to mysql-1.mysql-h.steadfast.svc.cluster.local, by the search list of its resolver: corp.example (#54); and 3 more of the kind");
+    assert_snapshot!(without_getent("nameserver 10.96.0.10\nsearch corp.example\n").expect(SHORT, Fail), @"the search list of mysql-1 does not complete mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local: corp.example (#57); the search list of mysql-2 does not complete mysql-0.mysql-h to mysql-0.mysql-h.steadfast.svc.cluster.local: corp.example (#60); the search list of mysql-0 does not complete mysql-1.mysql-h to mysql-1.mysql-h.steadfast.svc.cluster.local: corp.example (#54); and 3 more like this");
     without_getent("nameserver 10.96.0.10\n").expect(SHORT, Fail);
     without_getent("nameserver 10.96.0.10\n").expect(FULL, Pass);
     without_getent("search cluster.local\nsearch steadfast.svc.cluster.local.\n").expect(SHORT, Pass);
@@ -73,8 +73,8 @@ fn answering(name: &str, answer: &ExecAnswer) -> History {
 
 #[test]
 fn names_that_are_found_pass() {
-    assert_snapshot!(History::good().expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h were found in every other pod; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good_of(1).expect(SHORT, Pass), @"mysql-h was found in mysql-0; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h were resolved in every other pod; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good_of(1).expect(SHORT, Pass), @"mysql-h was resolved in mysql-0; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
     assert!(!History::good_of(1).expect(FULL, Pass).contains("looked"));
     assert!(History::good_of(2).expect(FULL, Pass).contains("looked"));
     looked_up().expect(SHORT, Pass);
@@ -84,7 +84,7 @@ fn names_that_are_found_pass() {
 #[test]
 fn a_short_name_that_is_not_found_fails() {
     let history = answering(NAME, &exited(2, "", ""));
-    assert_snapshot!(history.expect(SHORT, Fail), @"`getent ahosts mysql-1.mysql-h` in mysql-0 was last answered no such name at #43, 6.5 s after the last change (#10); it must be 10.0.1.1; `getent ahosts mysql-1.mysql-h` in mysql-2 was last answered no such name at #53, 6.5 s after the last change (#10); it must be 10.0.1.1");
+    assert_snapshot!(history.expect(SHORT, Fail), @"the last answer to `getent ahosts mysql-1.mysql-h` in mysql-0 was no such name at #43, 6.5 s after the last change (#10); it must be 10.0.1.1; the last answer to `getent ahosts mysql-1.mysql-h` in mysql-2 was no such name at #53, 6.5 s after the last change (#10); it must be 10.0.1.1");
     history.expect(FULL, Pass);
     let alone = History::good_of(1);
     let alone = finding(alone, "mysql-h", |exec| exec.answer = exited(2, "", ""));
@@ -104,7 +104,7 @@ fn another_address_fails() {
 #[test]
 fn a_full_name_that_is_masked_fails_though_dns_is_right() {
     let history = answering(&three_ready().subject.fqdn("mysql-1"), &exited(0, "127.0.0.1 STREAM", ""));
-    assert_snapshot!(history.expect(FULL, Fail), @"`getent ahosts mysql-1.mysql-h.steadfast.svc.cluster.local` in mysql-0 was last answered 127.0.0.1 at #42, 6.5 s after the last change (#10); it must be 10.0.1.1; `getent ahosts mysql-1.mysql-h.steadfast.svc.cluster.local` in mysql-2 was last answered 127.0.0.1 at #52, 6.5 s after the last change (#10); it must be 10.0.1.1");
+    assert_snapshot!(history.expect(FULL, Fail), @"the last answer to `getent ahosts mysql-1.mysql-h.steadfast.svc.cluster.local` in mysql-0 was 127.0.0.1 at #42, 6.5 s after the last change (#10); it must be 10.0.1.1; the last answer to `getent ahosts mysql-1.mysql-h.steadfast.svc.cluster.local` in mysql-2 was 127.0.0.1 at #52, 6.5 s after the last change (#10); it must be 10.0.1.1");
     history.expect(SHORT, Pass);
 }
 
@@ -152,15 +152,15 @@ fn only_the_last_lookup_counts_within_the_budget() {
         history
     };
     let right = ["10.0.1.1".to_owned()];
-    assert_snapshot!(twice(300, &right).expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h were found in every other pod; the slowest was right 1.8 s after the last change (the budget is 2.0 s: the Corefile has no cache)");
-    assert_snapshot!(twice(2_500, &right).expect(SHORT, Fail), @"`getent ahosts mysql-1.mysql-h` in mysql-0 was right only 4.0 s after the last change (#10), not within 2.0 s (the Corefile has no cache); still wrong at #19; `getent ahosts mysql-1.mysql-h` in mysql-2 was right only 4.0 s after the last change (#10), not within 2.0 s (the Corefile has no cache); still wrong at #29");
+    assert_snapshot!(twice(300, &right).expect(SHORT, Pass), @"mysql-0.mysql-h, mysql-1.mysql-h, mysql-2.mysql-h were resolved in every other pod; the slowest answer was correct 1.8 s after the last change (the limit is 2.0 s: the Corefile has no cache)");
+    assert_snapshot!(twice(2_500, &right).expect(SHORT, Fail), @"`getent ahosts mysql-1.mysql-h` in mysql-0 was correct only 4.0 s after the last change (#10), not within 2.0 s (the Corefile has no cache); still wrong at #19; `getent ahosts mysql-1.mysql-h` in mysql-2 was correct only 4.0 s after the last change (#10), not within 2.0 s (the Corefile has no cache); still wrong at #29");
     twice(300, &["10.0.0.9".to_owned()]).expect(SHORT, Inconclusive);
 }
 
 #[test]
 fn a_lookup_that_began_within_the_budget_is_not_late() {
     let slow = finding(looked_up(), NAME, |exec| (exec.took_us, exec.answer) = (4_900_000, exited(2, "", "")));
-    assert_snapshot!(slow.expect(SHORT, Inconclusive), @"`getent ahosts mysql-1.mysql-h` in mysql-0 was last answered no such name at #43, 6.5 s after the last change (#10); it must be 10.0.1.1; it was asked within 2.0 s (the Corefile has no cache) and may be only behind; `getent ahosts mysql-1.mysql-h` in mysql-2 was last answered no such name at #53, 6.5 s after the last change (#10); it must be 10.0.1.1; it was asked within 2.0 s (the Corefile has no cache) and may be only behind");
+    assert_snapshot!(slow.expect(SHORT, Inconclusive), @"the last answer to `getent ahosts mysql-1.mysql-h` in mysql-0 was no such name at #43, 6.5 s after the last change (#10); it must be 10.0.1.1; it was queried within 2.0 s (the Corefile has no cache), so it may only be late; the last answer to `getent ahosts mysql-1.mysql-h` in mysql-2 was no such name at #53, 6.5 s after the last change (#10); it must be 10.0.1.1; it was queried within 2.0 s (the Corefile has no cache), so it may only be late");
 }
 
 #[test]
@@ -172,5 +172,5 @@ fn a_pod_that_is_not_ready_has_no_name_to_look_up() {
     for from in ["mysql-0", "mysql-2"] {
         history.looks_up(&Checkpoint::Deployed, from, NAME, &[]);
     }
-    assert_snapshot!(history.expect(SHORT, Inconclusive), @"no pod that mysql-1.mysql-h must lead to was Ready after all pods were Ready (#27); no pod that mysql-1.mysql-h must lead to was Ready after all pods were Ready (#28)");
+    assert_snapshot!(history.expect(SHORT, Inconclusive), @"no pod that mysql-1.mysql-h must resolve to was Ready after all pods were Ready (#27); no pod that mysql-1.mysql-h must resolve to was Ready after all pods were Ready (#28)");
 }

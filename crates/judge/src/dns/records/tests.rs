@@ -23,7 +23,7 @@ fn answered(targets: &[&str]) -> History {
 
 #[test]
 fn ports_that_lead_to_every_pod_pass() {
-    assert_snapshot!(History::good().expect(SRV, Pass), @"SRV of _mysql._tcp.mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 12 moments; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(SRV, Pass), @"SRV of _mysql._tcp.mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 12 checkpoints; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
     History::good_of(1).expect(SRV, Pass);
 }
 
@@ -40,14 +40,14 @@ fn priority_weight_and_case_are_free() {
 #[test]
 fn a_pod_that_is_missing_or_wrong_fails() {
     let [zero, one, two] = [0, 1, 2].map(|pod| format!("0 33 3306 mysql-{pod}.mysql-h.steadfast.svc.cluster.local"));
-    assert_snapshot!(answered(&[&zero, &one]).expect(SRV, Fail), @"SRV of _mysql._tcp.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 3306 mysql-0.mysql-h.steadfast.svc.cluster.local, 3306 mysql-1.mysql-h.steadfast.svc.cluster.local at #20, 5.0 s after the last change (#15); it must be 3306 mysql-0.mysql-h.steadfast.svc.cluster.local, 3306 mysql-1.mysql-h.steadfast.svc.cluster.local, 3306 mysql-2.mysql-h.steadfast.svc.cluster.local; and 7 more of the kind");
+    assert_snapshot!(answered(&[&zero, &one]).expect(SRV, Fail), @"the last answer to SRV of _mysql._tcp.mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was 3306 mysql-0.mysql-h.steadfast.svc.cluster.local, 3306 mysql-1.mysql-h.steadfast.svc.cluster.local at #20, 5.0 s after the last change (#15); it must be 3306 mysql-0.mysql-h.steadfast.svc.cluster.local, 3306 mysql-1.mysql-h.steadfast.svc.cluster.local, 3306 mysql-2.mysql-h.steadfast.svc.cluster.local; and 7 more like this");
     let addressed = "0 33 3306 10-0-2-1.mysql-h.steadfast.svc.cluster.local";
     let another_port = two.replace("3306", "33060");
     for wrong in [&[zero.as_str(), &one, &two, addressed][..], &[&zero, &one, &another_port], &[&zero, &one, addressed]]
     {
         answered(wrong).expect(SRV, Fail);
     }
-    assert!(answered(&[]).expect(SRV, Fail).contains("was last answered NXDOMAIN without a record"));
+    assert!(answered(&[]).expect(SRV, Fail).contains("was NXDOMAIN without a record at #"));
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn every_named_port_is_asked_for_with_the_number_that_pods_listen_on() {
     let mut history = ready(subject);
     history.pass_ms(5_000);
     history.asked_for_ports(&Checkpoint::Deployed);
-    assert_snapshot!(history.expect(SRV, Pass), @"SRV of _mysql._tcp.mysql-h.steadfast.svc.cluster.local, _mysqlx._tcp.mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 1 moment; all were right from the first question (the budget is 2.0 s: the Corefile has no cache)");
+    assert_snapshot!(history.expect(SRV, Pass), @"SRV of _mysql._tcp.mysql-h.steadfast.svc.cluster.local, _mysqlx._tcp.mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 1 checkpoint; all answers were correct from the first query (the limit is 2.0 s: the Corefile has no cache)");
     let of_x = |what: &What| matches!(what, What::Dns(dns) if dns.name.starts_with("_mysqlx"));
-    assert_snapshot!(history.clone().without(of_x).expect(SRV, Inconclusive), @"SRV of _mysqlx._tcp.mysql-h.steadfast.svc.cluster.local was not asked for by anybody");
+    assert_snapshot!(history.clone().without(of_x).expect(SRV, Inconclusive), @"SRV of _mysqlx._tcp.mysql-h.steadfast.svc.cluster.local was not queried");
     let swapped = history.edit(|what| match what {
         What::Dns(dns) if dns.name.starts_with("_mysqlx") => dns.name = dns.name.replace("_mysqlx", "_mysql"),
         What::Dns(dns) => dns.name = dns.name.replace("_mysql.", "_mysqlx."),
@@ -81,10 +81,10 @@ fn a_port_without_a_name_fails() {
     assert_snapshot!(with(json!([{"port": 3306}])).expect(SRV, Fail), @"no port of the Service mysql-h has a name (#18), and DNS has SRV records for named ports only; name it in spec.ports, as in `name: mysql`");
     with(json!(null)).expect(SRV, Fail);
     // As in evidence of versions that did not record ports.
-    assert_snapshot!(with(json!([{"port": 1}, {"port": 3306, "name": "mysql"}])).expect(SRV, Inconclusive), @"the run did not know of the port mysql of the Service mysql-h (#18), nor ask for it");
+    assert_snapshot!(with(json!([{"port": 1}, {"port": 3306, "name": "mysql"}])).expect(SRV, Inconclusive), @"the run did not know the port mysql of the Service mysql-h (#18) and did not query it");
     let not_seen =
         with(json!([])).without(|what| matches!(what, What::Object(event) if event.object_kind == "Service"));
-    assert_snapshot!(not_seen.expect(SRV, Inconclusive), @"the Service mysql-h was not seen, so nobody knows its ports");
+    assert_snapshot!(not_seen.expect(SRV, Inconclusive), @"the Service mysql-h was not seen, so its ports are unknown");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn named(names: &[&str]) -> History {
 
 #[test]
 fn addresses_that_lead_back_to_their_pods_pass() {
-    assert_snapshot!(History::good().expect(PTR, Pass), @"PTR led back to mysql-0, mysql-1, mysql-2 at 12 moments; all were right from the first question (the budget is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(PTR, Pass), @"PTR returned mysql-0, mysql-1, mysql-2 at 12 checkpoints; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
     History::good_of(1).expect(PTR, Pass);
     named(&["MySQL-1.mysql-h.steadfast.svc.cluster.local"]).expect(PTR, Pass);
 }
@@ -150,7 +150,7 @@ fn an_address_may_have_the_names_of_other_services_too() {
     let own = "mysql-1.mysql-h.steadfast.svc.cluster.local";
     let read = "10-0-1-1.mysql-read.steadfast.svc.cluster.local";
     named(&[read, own, "mysql-1.metrics.monitoring.svc.cluster.local"]).expect(PTR, Pass);
-    assert_snapshot!(named(&[read]).expect(PTR, Fail), @"PTR of 1.1.0.10.in-addr.arpa, asked from namespace default, of coredns-a over UDP, was last answered 10-0-1-1.mysql-read.steadfast.svc.cluster.local at #44, 6.5 s after the last change (#10); it must be mysql-1.mysql-h.steadfast.svc.cluster.local; and 7 more of the kind");
+    assert_snapshot!(named(&[read]).expect(PTR, Fail), @"the last answer to PTR of 1.1.0.10.in-addr.arpa, queried from namespace default to coredns-a over UDP, was 10-0-1-1.mysql-read.steadfast.svc.cluster.local at #44, 6.5 s after the last change (#10); it must be mysql-1.mysql-h.steadfast.svc.cluster.local; and 7 more like this");
 }
 
 #[test]
@@ -170,14 +170,14 @@ fn an_address_with_a_wrong_name_fails() {
 #[test]
 fn an_address_that_was_not_asked_for_leaves_it_open() {
     let mut history = three_ready();
-    assert_snapshot!(history.expect(PTR, Inconclusive), @"PTR of the pods' addresses was not asked for by anybody");
+    assert_snapshot!(history.expect(PTR, Inconclusive), @"PTR of the pods' addresses was not queried");
     history.asked_for_addresses(&Checkpoint::Deployed);
     history.expect(PTR, Pass);
     let of_one = |what: &What| matches!(what, What::Dns(dns) if dns.name.starts_with("1.1."));
-    assert_snapshot!(history.clone().without(of_one).expect(PTR, Inconclusive), @"PTR of 1.1.0.10.in-addr.arpa was not asked for after all pods were Ready: by anybody");
+    assert_snapshot!(history.clone().without(of_one).expect(PTR, Inconclusive), @"PTR of 1.1.0.10.in-addr.arpa was not queried after all pods were Ready: no query was recorded");
     history.goes("mysql-2");
     history.asked_for_addresses(&Checkpoint::Deployed);
-    assert_snapshot!(history.expect(PTR, Inconclusive), @"mysql-2 had no address after all pods were Ready (#59); mysql-2 was never Ready when its address was asked for");
+    assert_snapshot!(history.expect(PTR, Inconclusive), @"mysql-2 had no address after all pods were Ready (#59); mysql-2 was never Ready when its address was queried");
 }
 
 #[test]

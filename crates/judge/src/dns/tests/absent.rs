@@ -32,7 +32,7 @@ fn a_pod_that_did_not_go_leaves_it_open() {
     history.goes("mysql-2");
     history.pass_ms(3_000);
     PODS.iter().for_each(|pod| history.asked_for_pod(&Checkpoint::ScaledDown, pod));
-    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"mysql-1 was not seen to go in the scale-down");
+    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"mysql-1 was not seen to be gone after the scale-down");
 }
 
 #[test]
@@ -63,5 +63,5 @@ fn a_name_of_which_something_else_was_asked_leaves_it_open() {
     history.goes("mysql-2");
     history.pass_ms(3_000);
     history.asked_for(&Checkpoint::ScaledDown, "TXT", &history.subject.fqdn("mysql-2"), &[]);
-    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"A of mysql-2.mysql-h.steadfast.svc.cluster.local was not asked for after the scale-down: by anybody");
+    assert_snapshot!(history.expect(ABSENT, Inconclusive), @"A of mysql-2.mysql-h.steadfast.svc.cluster.local was not queried after the scale-down: no query was recorded");
 }

@@ -52,7 +52,7 @@ fn what_is_wrong_after_any_disruption_fails() {
         let checkpoint = recovered(scenario);
         let right = after(scenario);
         for check in [SERVICE, POD, SRV, PTR] {
-            assert!(right.expect(check, Pass).contains(" moments"), "{check}");
+            assert!(right.expect(check, Pass).contains(" checkpoints"), "{check}");
         }
         let nothing =
             answering(right.clone(), |dns| dns.checkpoint == checkpoint, |dns| dns.answer = rcode("NXDOMAIN"));
@@ -71,7 +71,7 @@ fn an_old_address_after_any_disruption_fails() {
     let mut history = after(Scenario::Drain);
     history.step(Scenario::NodePause, Phase::Begin);
     history.asked(&recovered(Scenario::NodePause), &history.subject.fqdn("mysql-1"), &["10.0.1.1".into()]);
-    assert_snapshot!(history.expect(FOLLOWS, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-a over UDP, was last answered 10.0.1.1 at #156, 5.0 s after the last change (#86); it must be 10.0.1.2; and 7 more of the kind");
+    assert_snapshot!(history.expect(FOLLOWS, Fail), @"the last answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-a over UDP, was 10.0.1.1 at #156, 5.0 s after the last change (#86); it must be 10.0.1.2; and 7 more like this");
     history.expect(POD, Fail);
 }
 
@@ -87,7 +87,7 @@ fn the_pod_that_joins_counts_like_the_others() {
         history.asked(&Checkpoint::Joined, &history.subject.fqdn("mysql-3"), &addresses);
         history
     };
-    assert_snapshot!(joined(&["10.0.3.1"]).expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 led to each pod's own address at 2 moments; all were right from the first question (the budget is 2.0 s: the Corefile has no cache)");
+    assert_snapshot!(joined(&["10.0.3.1"]).expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 resolved to each pod's own address at 2 checkpoints; all answers were correct from the first query (the limit is 2.0 s: the Corefile has no cache)");
     for wrong in [&[][..], &["10.0.1.1"], &["10.0.3.1", "10.0.1.1"]] {
         joined(wrong).expect(POD, Fail);
     }
@@ -155,7 +155,7 @@ fn a_pod_that_is_gone_has_no_name_whenever_it_is_asked_for() {
         history.asked(&recovered(Scenario::Drain), &history.subject.fqdn("mysql-2"), &addresses);
         history
     };
-    assert_snapshot!(gone(&[]).expect(ABSENT, Pass), @"NXDOMAIN: mysql-2 from the first question; and once besides (2.0 s: the Corefile has no cache)");
+    assert_snapshot!(gone(&[]).expect(ABSENT, Pass), @"NXDOMAIN: mysql-2 from the first query; and once more (2.0 s: the Corefile has no cache)");
     gone(&["10.0.2.1"]).expect(ABSENT, Fail);
 }
 

@@ -63,7 +63,7 @@ fn a_right_run_passes_in_each() {
         }
     }
     let both = at_rest().in_families(&[Six, Four], &[Six, Four]);
-    assert_snapshot!(both.expect(SERVICE, Pass), @"A and AAAA of mysql-h.steadfast.svc.cluster.local was the set of the ready pods at 1 moment; all were right from the first question (the budget is 2.0 s: the Corefile has no cache)");
+    assert_snapshot!(both.expect(SERVICE, Pass), @"A and AAAA of mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 1 checkpoint; all answers were correct from the first query (the limit is 2.0 s: the Corefile has no cache)");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_family_that_the_service_has_not_may_have_no_records_and_the_name_exists() {
         answering(six_alone(), of_pod("A"), |dns| dns.answer = wrong.clone()).expect(POD, verdict);
     }
     let only_a = six_alone().without(|what| matches!(what, What::Dns(dns) if dns.record_type == "AAAA"));
-    assert_snapshot!(only_a.expect(SERVICE, Inconclusive), @"AAAA of mysql-h.steadfast.svc.cluster.local was not asked for after all pods were Ready: by anybody");
+    assert_snapshot!(only_a.expect(SERVICE, Inconclusive), @"AAAA of mysql-h.steadfast.svc.cluster.local was not queried after all pods were Ready: no query was recorded");
     let only_six = six_alone().without(|what| matches!(what, What::Dns(dns) if dns.record_type == "A"));
     only_six.expect(SERVICE, Pass);
     only_six.expect(POD, Pass);

@@ -64,7 +64,7 @@ fn a_server_that_was_asked_for_other_names_must_be_asked_for_each() {
     PODS.iter().for_each(|pod| history.asked_for_pod(&Checkpoint::Deployed, pod));
     let of_b = |dns: &Dns, name: &str| dns.server == "coredns-b" && dns.name.starts_with(name);
     let one = history.clone().without(|what| matches!(what, What::Dns(dns) if of_b(dns, "mysql-h.")));
-    assert_snapshot!(one.expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after all pods were Ready: from namespace default, of coredns-b over UDP; from namespace default, of coredns-b over TCP; from namespace steadfast, of coredns-b over UDP; from namespace steadfast, of coredns-b over TCP");
+    assert_snapshot!(one.expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not queried after all pods were Ready: from namespace default to coredns-b over UDP; from namespace default to coredns-b over TCP; from namespace steadfast to coredns-b over UDP; from namespace steadfast to coredns-b over TCP");
     one.expect(POD, Pass);
     history.without(|what| matches!(what, What::Dns(dns) if of_b(dns, "mysql-1."))).expect(POD, Inconclusive);
 }
@@ -78,7 +78,7 @@ fn a_server_that_is_listed_must_be_asked() {
         history
     };
     listing(&["coredns-a", "coredns-b"]).expect(SERVICE, Pass);
-    assert_snapshot!(listing(&["coredns-a", "coredns-b", "coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after all pods were Ready: from namespace default, of coredns-c over UDP; from namespace default, of coredns-c over TCP; from namespace steadfast, of coredns-c over UDP; from namespace steadfast, of coredns-c over TCP");
+    assert_snapshot!(listing(&["coredns-a", "coredns-b", "coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not queried after all pods were Ready: from namespace default to coredns-c over UDP; from namespace default to coredns-c over TCP; from namespace steadfast to coredns-c over UDP; from namespace steadfast to coredns-c over TCP");
     // No list: the servers that were asked count.
     listing(&[]).expect(SERVICE, Pass);
 }
@@ -91,7 +91,7 @@ fn once_they_were_replaced_only_the_new_ones_count() {
         history
     };
     asked(&["coredns-c", "coredns-d"]).expect(SERVICE, Pass);
-    assert_snapshot!(asked(&["coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not asked for after the scenario dns-replace: from namespace default, of coredns-d over UDP; from namespace default, of coredns-d over TCP; from namespace steadfast, of coredns-d over UDP; from namespace steadfast, of coredns-d over TCP");
+    assert_snapshot!(asked(&["coredns-c"]).expect(SERVICE, Inconclusive), @"A of mysql-h.steadfast.svc.cluster.local was not queried after the scenario dns-replace: from namespace default to coredns-d over UDP; from namespace default to coredns-d over TCP; from namespace steadfast to coredns-d over UDP; from namespace steadfast to coredns-d over TCP");
     asked(&["coredns-a", "coredns-b"]).expect(SERVICE, Inconclusive);
     // Evidence without a list: the servers that were asked since then count.
     let unlisted = |servers: &[&str]| {
@@ -111,7 +111,7 @@ fn a_new_server_may_need_the_time_of_a_change_to_know() {
         history
     };
     knowing_after(1_000).expect(SERVICE, Pass);
-    assert_snapshot!(knowing_after(3_000).expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, asked from namespace default, of coredns-d over UDP, was right only 3.0 s after the last change (#27), not within 2.0 s (the Corefile has no cache); still wrong at #35; and 3 more of the kind");
+    assert_snapshot!(knowing_after(3_000).expect(SERVICE, Fail), @"A of mysql-h.steadfast.svc.cluster.local, queried from namespace default to coredns-d over UDP, was correct only 3.0 s after the last change (#27), not within 2.0 s (the Corefile has no cache); still wrong at #35; and 3 more like this");
     let mut ignorant = replaced(&["coredns-c", "coredns-d"]);
     ignorant.pass_ms(5_000);
     asked_of(&mut ignorant, &["coredns-c", "coredns-d"], &rcode("NXDOMAIN"));

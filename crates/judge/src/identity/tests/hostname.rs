@@ -44,7 +44,7 @@ fn kernel() -> ExecAnswer {
 #[test]
 fn the_files_tell_what_no_program_prints() {
     let right = by_files(&kernel(), &hosts(&format!("{FULL}\tmysql-1")));
-    assert_snapshot!(right.expect(HOSTNAME, Pass), @"cat /etc/hosts, cat /proc/sys/kernel/hostname, hostname, hostname -f, @@hostname and the label are right on mysql-0, mysql-1, mysql-2");
+    assert_snapshot!(right.expect(HOSTNAME, Pass), @"cat /etc/hosts, cat /proc/sys/kernel/hostname, hostname, hostname -f, @@hostname and the label are correct on mysql-0, mysql-1, mysql-2");
     by_files(&kernel(), &hosts(&format!("{FULL}. MYSQL-1 # its own"))).expect(HOSTNAME, Pass);
 }
 
@@ -65,7 +65,7 @@ fn another_name_in_the_files_fails() {
 fn without_any_program_the_server_tells_it() {
     let none = exited(126, "", "no such file or directory");
     let bare = by_files(&none, &none);
-    assert_snapshot!(bare.expect(HOSTNAME, Pass), @"hostname, hostname -f, @@hostname and the label are right on mysql-0, mysql-1, mysql-2");
+    assert_snapshot!(bare.expect(HOSTNAME, Pass), @"hostname, hostname -f, @@hostname and the label are correct on mysql-0, mysql-1, mysql-2");
     bare.clone().telling("mysql-1", after_deletion, "hostname", "db").expect(HOSTNAME, Fail);
     let silent = bare.without(|what| matches!(what, What::Sql(sql) if sql.pod == "mysql-1" && sql.uid == "1.2" && sql.question == Question::Identity));
     silent.expect(HOSTNAME, Inconclusive);
@@ -77,9 +77,9 @@ fn files_that_were_not_read_leave_it_open() {
     for (command, file) in [("hostname", KERNEL_HOSTNAME), ("hostname -f", HOSTS)] {
         let unread = right().without(|what| matches!(what, What::Exec(exec) if exec.argv == file));
         let reason = unread.expect(HOSTNAME, Inconclusive);
-        let found = format!("`{command}` found no program in mysql-1 (#");
+        let found = format!("mysql-1 has no program for `{command}` (#");
         assert!(
-            reason.starts_with(&found) && reason.contains(&format!("`{}` tells nothing", file.join(" "))),
+            reason.starts_with(&found) && reason.contains(&format!("`{}` gave no answer", file.join(" "))),
             "{reason}"
         );
         let elsewhere = right().edit(|what| match what {

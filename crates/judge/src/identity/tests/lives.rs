@@ -76,7 +76,7 @@ fn another_claim_or_volume_after_any_scenario_fails() {
     }
     let other = History::good().with_claim_before("2.8", "data-mysql-2", "another", "pv-new");
     assert_snapshot!(other.expect(SURVIVES, Fail), @"the claim data-mysql-2 had the uid claim 2.1 and has the uid another since it came back in the scenario drain (#920)");
-    assert_snapshot!(other.expect(VOLUME, Fail), @"the claim data-mysql-2 had the uid claim 2.… before mysql-2 went in the scenario drain (#912) and another after it");
+    assert_snapshot!(other.expect(VOLUME, Fail), @"the claim data-mysql-2 had the uid claim 2.… before mysql-2 was gone in the scenario drain (#912) and another after it");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_claim_that_was_to_go_takes_the_servers_uuid_with_it_once() {
     let back = |checkpoint: &Checkpoint| *checkpoint == Checkpoint::Recovered { scenario: Scenario::Claims };
     let other = other.telling("mysql-2", back, "server_uuid", "another");
     other.expect(VOLUME, Pass);
-    assert_snapshot!(other.expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are what they were on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, which were to go)");
+    assert_snapshot!(other.expect(SURVIVES, Pass), @"claims, volumes, server_id and server_uuid are unchanged on mysql-0 (back 5 times), mysql-1 (back 6 times), mysql-2 (back 8 times, once without its claims, as the policy says)");
     // The server_id does not come from the claim, and the server_uuid stays the same from then on.
     told(History::good(), Scenario::Claims, "2.9", "7", "another").expect(SURVIVES, Fail);
     told(other, Scenario::Settle, "2.9", "102", "a third").expect(SURVIVES, Fail);

@@ -40,7 +40,7 @@ fn again(scenario: Scenario, uid: &str) -> History {
 
 #[test]
 fn containers_that_only_the_harness_had_start_again_pass() {
-    assert_snapshot!(History::good().expect(RESTARTS, Pass), @"in 23 pods no container started again of itself, but only mysql of mysql-1 (uid 1.2) by `hold mysql-1 un-Ready` (#285), mysql of mysql-0 (uid 0.3) by `kill the server in mysql-0` (#298), mysql of mysql-0 (uid 0.4) by `hold mysql-0 un-Ready` (#530)");
+    assert_snapshot!(History::good().expect(RESTARTS, Pass), @"in 23 pods no container restarted except mysql of mysql-1 (uid 1.2) by `hold mysql-1 un-Ready` (#285), mysql of mysql-0 (uid 0.3) by `kill the server in mysql-0` (#298), mysql of mysql-0 (uid 0.4) by `hold mysql-0 un-Ready` (#530)");
     History::good_of(1).expect(RESTARTS, Pass);
     History::good_twice().expect(RESTARTS, Pass);
     History::parallel().expect(RESTARTS, Pass);
@@ -49,7 +49,7 @@ fn containers_that_only_the_harness_had_start_again_pass() {
 #[test]
 fn a_container_that_starts_again_of_itself_fails() {
     let killed = |status: &mut Value| status["containerStatuses"] = json!([started(3, 137, "OOMKilled")]);
-    assert_snapshot!(changed(end_of(Scenario::Deploy), "0.1", killed).expect(RESTARTS, Fail), @"the container mysql of mysql-0 (uid 0.1) started again in the scenario deploy (#113, restartCount 0 to 3): it had ended with exit code 137 (OOMKilled)");
+    assert_snapshot!(changed(end_of(Scenario::Deploy), "0.1", killed).expect(RESTARTS, Fail), @"the container mysql of mysql-0 (uid 0.1) restarted in the scenario deploy (#113, restartCount 0 to 3): before, it ended with exit code 137 (OOMKilled)");
     // While other pods are disrupted.
     for (scenario, uid) in [
         (Scenario::Restart, "2.2"),
@@ -77,7 +77,7 @@ fn containers_beside_the_server_count_too() {
             status[part] = json!(all);
         });
         let reason = beside.expect(RESTARTS, Fail);
-        assert!(reason.contains("container exporter of mysql-1") && reason.contains("nobody saw"), "{reason}");
+        assert!(reason.contains("container exporter of mysql-1") && reason.contains("exit was not seen"), "{reason}");
     }
 }
 
@@ -184,7 +184,7 @@ fn containers_that_nobody_told_of_leave_it_open() {
         }
         _ => {}
     });
-    assert_snapshot!(silent.expect(RESTARTS, Inconclusive), @"no state of a container of mysql-1 was seen");
+    assert_snapshot!(silent.expect(RESTARTS, Inconclusive), @"no container state of mysql-1 was seen");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn exit(code: i64, reason: &str) -> Value {
 
 #[test]
 fn servers_that_end_by_themselves_pass() {
-    assert_snapshot!(History::good().expect(STOPS, Pass), @"every server that was told to stop ended with 0 within its grace period: mysql-0 (5 times, after 0.8 s at most), mysql-1 (7 times, after 0.8 s at most), mysql-2 (8 times, after 0.8 s at most), mysql-3 (once, after 0.8 s at most)");
+    assert_snapshot!(History::good().expect(STOPS, Pass), @"each server that was told to stop exited with 0 within its grace period: mysql-0 (5 times, after 0.8 s at most), mysql-1 (7 times, after 0.8 s at most), mysql-2 (8 times, after 0.8 s at most), mysql-3 (once, after 0.8 s at most)");
     History::good_of(1).expect(STOPS, Pass);
     History::good_twice().expect(STOPS, Pass);
 }
@@ -162,7 +162,7 @@ fn a_server_that_is_held_must_end_well_too() {
         }
         _ => {}
     });
-    assert_snapshot!(held.expect(STOPS, Fail), @"the server of mysql-1, told to stop by the loss of its image, ended with exit code 137 (Completed) (#285)");
+    assert_snapshot!(held.expect(STOPS, Fail), @"the server of mysql-1, told to stop because its image was taken away, ended with exit code 137 (Completed) (#285)");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn an_end_that_comes_late_by_the_clock_leaves_it_open() {
     let mut late = exit(0, "Completed");
     late["terminated"]["finishedAt"] = json!("2027-01-15T09:00:00Z");
     let reason = ending("1.1", &late).expect(STOPS, Inconclusive);
-    assert!(reason.contains("s after that was over"), "{reason}");
+    assert!(reason.contains("s after the grace period"), "{reason}");
 }
 
 /// A good run that ends this long after mysql-2 began to terminate.
@@ -188,7 +188,7 @@ fn still_there(after_ms: u64) -> History {
 
 #[test]
 fn a_server_that_does_not_end_fails() {
-    assert_snapshot!(still_there(120_000).expect(STOPS, Fail), @"the server of mysql-2 (uid 2.1), told to stop in the scenario restart (#149) with a grace period of 30 s, was not seen to end in 120.0 s");
+    assert_snapshot!(still_there(120_000).expect(STOPS, Fail), @"the server of mysql-2 (uid 2.1), told to stop in the scenario restart (#149) with a grace period of 30 s, was not seen to exit in 120.0 s");
     still_there(60_000).expect(STOPS, Inconclusive);
     let mut lost = still_there(120_000);
     let last = lost.records.pop().expect("a record");
@@ -232,7 +232,7 @@ fn three_seconds_beyond_the_deadline_are_a_matter_of_rounding() {
         })
     };
     late(3).expect(STOPS, Pass);
-    assert!(late(4).expect(STOPS, Inconclusive).contains("ended 4 s after that was over"));
+    assert!(late(4).expect(STOPS, Inconclusive).contains("ended 4 s after the grace period"));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn ends_that_were_not_seen_leave_it_open_where_none_was() {
         })
     };
     not_seen(Some("1.1")).expect(STOPS, Pass);
-    assert_snapshot!(not_seen(None).expect(STOPS, Inconclusive), @"how the server of mysql-1 ends when it is told to was not seen");
+    assert_snapshot!(not_seen(None).expect(STOPS, Inconclusive), @"no exit of the server of mysql-1 after a stop request was seen");
     let untold = History::good().edit(|what| match what {
         What::Object(event) if event.object_kind == "Pod" => event.object["status"]["containerStatuses"] = json!(null),
         _ => {}

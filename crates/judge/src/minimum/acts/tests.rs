@@ -69,7 +69,7 @@ fn every_act_of_a_scenario_must_be_proved() {
         |what: &What| matches!(what, What::Fault(fault) if fault.proof.is_some() && fault.act == Act::RestartDns);
     let evidence = History::good().without(proofs).evidence();
     let found = unproved(&Case::of(&evidence).expect("a run"), &[Scenario::DnsReplace]).expect("a doubt");
-    assert!(found.reason.starts_with("the scenario dns-replace did not prove that it came to"), "{}", found.reason);
+    assert!(found.reason.starts_with("the scenario dns-replace did not prove the act"), "{}", found.reason);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn struck(history: &mut History, pod: &str) {
 fn one_after_the_other_passes() {
     let mut history = usual(|_| ());
     ["mysql-3", "mysql-2"].iter().for_each(|pod| history.replaced(pod));
-    assert_snapshot!(history.expect(AWAY, Pass), @"told to go: mysql-3 at #25, mysql-2 at #30; at most 1 was away at a time, and 1 may be (maxUnavailable is 1)");
+    assert_snapshot!(history.expect(AWAY, Pass), @"deleted: mysql-3 at #25, mysql-2 at #30; at most 1 was unavailable at a time, and 1 may be (maxUnavailable is 1)");
     History::good().expect(AWAY, Pass);
 }
 
@@ -48,16 +48,16 @@ fn two_at_once_fail() {
     let mut told = usual(|_| ());
     told.deleting("mysql-3");
     told.deleting("mysql-2");
-    assert_snapshot!(told.expect(AWAY, Fail), @"mysql-2 was told to go at #26 while mysql-3 was told to go: 2 away, and 1 may be (maxUnavailable is 1)");
+    assert_snapshot!(told.expect(AWAY, Fail), @"mysql-2 was deleted at #26 while mysql-3 was being deleted: 2 unavailable, and 1 may be (maxUnavailable is 1)");
     let mut gone = usual(|_| ());
     gone.goes("mysql-3");
     gone.deleting("mysql-2");
-    assert_snapshot!(gone.expect(AWAY, Fail), @"mysql-2 was told to go at #27 while mysql-3 was gone: 2 away, and 1 may be (maxUnavailable is 1)");
+    assert_snapshot!(gone.expect(AWAY, Fail), @"mysql-2 was deleted at #27 while mysql-3 was gone: 2 unavailable, and 1 may be (maxUnavailable is 1)");
     let mut not_ready = usual(|_| ());
     not_ready.goes("mysql-3");
     not_ready.added("mysql-3");
     not_ready.deleting("mysql-0");
-    assert_snapshot!(not_ready.expect(AWAY, Fail), @"mysql-0 was told to go at #28 while mysql-3 was not Ready: 2 away, and 1 may be (maxUnavailable is 1)");
+    assert_snapshot!(not_ready.expect(AWAY, Fail), @"mysql-0 was deleted at #28 while mysql-3 was not Ready: 2 unavailable, and 1 may be (maxUnavailable is 1)");
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn a_pod_that_lost_ready_by_itself_is_a_race_at_first() {
         history.deleting("mysql-3");
         history
     };
-    assert_snapshot!(after(200).expect(AWAY, Inconclusive), @"race: mysql-3 was told to go at #26 while mysql-0 was not Ready: 2 away, and 1 may be (maxUnavailable is 1)");
-    assert_snapshot!(after(60_000).expect(AWAY, Fail), @"mysql-3 was told to go at #26 while mysql-0 was not Ready: 2 away, and 1 may be (maxUnavailable is 1)");
+    assert_snapshot!(after(200).expect(AWAY, Inconclusive), @"race: mysql-3 was deleted at #26 while mysql-0 was not Ready: 2 unavailable, and 1 may be (maxUnavailable is 1)");
+    assert_snapshot!(after(60_000).expect(AWAY, Fail), @"mysql-3 was deleted at #26 while mysql-0 was not Ready: 2 unavailable, and 1 may be (maxUnavailable is 1)");
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn several_may_be_away_where_the_set_says_so_and_the_cluster_honours_it() {
         history.deleting("mysql-2");
         history
     };
-    assert_snapshot!(two("v1.37.2").expect(AWAY, Pass), @"told to go: mysql-3 at #25, mysql-2 at #26; at most 2 was away at a time, and 2 may be (maxUnavailable is 2)");
-    assert_snapshot!(two("v1.36.0").expect(AWAY, Fail), @"mysql-2 was told to go at #26 while mysql-3 was told to go: 2 away, and 1 may be (maxUnavailable is 2, which is not honoured: 1.35.4 ≤ Kubernetes v1.36.0 < 1.37)");
+    assert_snapshot!(two("v1.37.2").expect(AWAY, Pass), @"deleted: mysql-3 at #25, mysql-2 at #26; at most 2 was unavailable at a time, and 2 may be (maxUnavailable is 2)");
+    assert_snapshot!(two("v1.36.0").expect(AWAY, Fail), @"mysql-2 was deleted at #26 while mysql-3 was being deleted: 2 unavailable, and 1 may be (maxUnavailable is 2, which is not honoured: 1.35.4 ≤ Kubernetes v1.36.0 < 1.37)");
     let mut three = two("v1.37.2");
     three.deleting("mysql-1");
-    assert_snapshot!(three.expect(AWAY, Fail), @"mysql-1 was told to go at #27 while mysql-2 was told to go, mysql-3 was told to go: 3 away, and 2 may be (maxUnavailable is 2)");
+    assert_snapshot!(three.expect(AWAY, Fail), @"mysql-1 was deleted at #27 while mysql-2 was being deleted, mysql-3 was being deleted: 3 unavailable, and 2 may be (maxUnavailable is 2)");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_pod_that_is_not_ready_takes_nobody_away() {
     history.pass_ms(60_000);
     history.deleting("mysql-3");
     history.deleting("mysql-0");
-    assert_snapshot!(history.expect(AWAY, Inconclusive), @"no pod that was Ready was told to go to be updated");
+    assert_snapshot!(history.expect(AWAY, Inconclusive), @"no Ready pod was deleted for an update");
 }
 
 #[test]
@@ -212,9 +212,9 @@ fn a_lost_stretch_leaves_it_open() {
 
 #[test]
 fn where_nothing_is_bounded_it_is_skipped() {
-    assert_snapshot!(History::good_of(1).expect(AWAY, Skipped), @"the set has one pod: an update takes all that there is");
+    assert_snapshot!(History::good_of(1).expect(AWAY, Skipped), @"the set has one pod: an update replaces all of them");
     let all = History::with(Subject { max_unavailable: 3, ..subject(3) });
-    assert_snapshot!(all.expect(AWAY, Skipped), @"maxUnavailable lets all 3 pods go at once: Kubernetes v1.37.2 ≥ 1.37");
+    assert_snapshot!(all.expect(AWAY, Skipped), @"maxUnavailable allows all 3 pods to be replaced at once: Kubernetes v1.37.2 ≥ 1.37");
     History::with(Subject { on_delete: true, ..subject(3) }).expect(AWAY, Skipped);
 }
 
@@ -231,7 +231,7 @@ fn a_pod_that_never_was_is_away() {
     let mut history =
         usual(|_| ()).without(|what| matches!(what, What::Object(it) if it.object["metadata"]["name"] == "mysql-0"));
     history.deleting("mysql-3");
-    assert_snapshot!(history.expect(AWAY, Fail), @"mysql-3 was told to go at #25 while mysql-0 did not exist: 2 away, and 1 may be (maxUnavailable is 1)");
+    assert_snapshot!(history.expect(AWAY, Fail), @"mysql-3 was deleted at #25 while mysql-0 did not exist: 2 unavailable, and 1 may be (maxUnavailable is 1)");
 }
 
 #[test]
@@ -243,5 +243,5 @@ fn a_hold_excuses_no_other_pod() {
     history.pass_ms(60_000);
     history.deleting("mysql-3");
     let reason = history.expect(AWAY, Fail);
-    assert!(reason.contains("while mysql-1 was not Ready: 2 away"), "{reason}");
+    assert!(reason.contains("while mysql-1 was not Ready: 2 unavailable"), "{reason}");
 }

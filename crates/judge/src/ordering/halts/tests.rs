@@ -38,7 +38,7 @@ fn released() -> History {
 fn a_set_that_waits_for_the_held_pod_passes() {
     let mut history = released();
     history.starts("mysql-1");
-    assert_snapshot!(history.expect(HALTS, Pass), @"mysql-0 was un-Ready for 2.1 s after the controller had seen 3 replicas (#12) and nobody was ADDED: absence is bounded by that; mysql-1 came at #16, after Ready at #14");
+    assert_snapshot!(history.expect(HALTS, Pass), @"mysql-0 was unready for 2.1 s after the controller had seen 3 replicas (#12) and no pod was ADDED in that time; mysql-1 was created at #16, after Ready at #14");
     History::good().expect(HALTS, Pass);
     History::good_of(2).expect(HALTS, Pass);
 }
@@ -58,7 +58,7 @@ fn a_halt_that_was_watched_for_a_moment_shows_nothing() {
     };
     // The records of the release and of Ready take a millisecond each.
     watched(798).expect(HALTS, Pass);
-    assert_snapshot!(watched(700).expect(HALTS, Inconclusive), @"mysql-0 was un-Ready for 0.7 s after the controller had seen 3 replicas (#12): too short to tell that nobody comes");
+    assert_snapshot!(watched(700).expect(HALTS, Inconclusive), @"mysql-0 was unready for 0.7 s after the controller had seen 3 replicas (#12): too short to prove that no pod is created");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_pod_that_comes_while_another_is_held_fails() {
     let mut history = growing();
     history.added("mysql-1");
     history.added("mysql-2");
-    assert_snapshot!(history.expect(HALTS, Fail), @"mysql-1 was ADDED at #13 while mysql-0 was held un-Ready (since #10); mysql-2 was ADDED at #16 while mysql-0 was held un-Ready (since #10)");
+    assert_snapshot!(history.expect(HALTS, Fail), @"mysql-1 was ADDED at #13 while mysql-0 was held unready (since #10); mysql-2 was ADDED at #16 while mysql-0 was held unready (since #10)");
     history.released("mysql-0");
     history.expect(HALTS, Fail);
     // Nor may the creation be the last record.
@@ -97,10 +97,10 @@ fn a_pod_that_comes_before_the_set_is_to_grow_fails() {
 #[test]
 fn a_pod_that_was_not_held_leaves_it_open() {
     let mut history = acting(Scenario::Scale, &PODS[..1]);
-    assert_snapshot!(history.expect(HALTS, Inconclusive), @"no pod was held un-Ready in the scenario scale");
+    assert_snapshot!(history.expect(HALTS, Inconclusive), @"no pod was held unready in the scenario scale");
     history.fault(Act::Hold { pod: "mysql-0".into(), uid: "0.1".into() });
     history.expired("mysql-0 not Ready", "Running, Ready");
-    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0 was not seen to be un-Ready (#8): `mysql-0 not Ready` was awaited for 300.0 s; last seen: Running, Ready (#9)");
+    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0 was not seen to be unready (#8): `mysql-0 not Ready` was not reached within 300.0 s; last seen: Running, Ready (#9)");
     // A hold in another scenario does not count.
     let mut elsewhere = acting(Scenario::Unready, &PODS[..1]);
     elsewhere.held("mysql-0");
@@ -108,7 +108,7 @@ fn a_pod_that_was_not_held_leaves_it_open() {
     elsewhere.step(Scenario::Scale, Phase::Begin);
     elsewhere.expect(HALTS, Inconclusive);
     let ready = |what: &What| matches!(what, What::Object(event) if event.object["status"]["conditions"][0]["status"] == "False");
-    assert_snapshot!(released().without(ready).expect(HALTS, Inconclusive), @"mysql-0 was not seen to be un-Ready (#8)");
+    assert_snapshot!(released().without(ready).expect(HALTS, Inconclusive), @"mysql-0 was not seen to be unready (#8)");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_held_pod_that_was_ready_in_between_leaves_it_open() {
     history.added("mysql-1");
     history.unready("mysql-0");
     history.released("mysql-0");
-    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0 was held since #10, but Ready at #13 before it was released");
+    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0 was held since #10, but was Ready at #13 before its release");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_held_pod_that_goes_leaves_it_open() {
     history.starts("mysql-1");
     history.fault(Act::Release { pod: "mysql-0".into(), uid: "0.1".into() });
     history.expired("mysql-0 Ready again", "the pod is gone");
-    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0, held since #10, was not Ready again (deleted): `mysql-0 Ready again` was awaited for 300.0 s; last seen: the pod is gone (#24)");
+    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0, held since #10, was not Ready again (deleted): `mysql-0 Ready again` was not reached within 300.0 s; last seen: the pod is gone (#24)");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_controller_that_has_not_seen_the_size_leaves_it_open() {
         }
     });
     not_seen.starts("mysql-1");
-    assert_snapshot!(not_seen.expect(HALTS, Inconclusive), @"the controller was not seen to have seen 3 replicas while mysql-0 was held (#11–#13)");
+    assert_snapshot!(not_seen.expect(HALTS, Inconclusive), @"no event shows that the controller saw 3 replicas while mysql-0 was held (#11–#13)");
     // An observation after the release comes too late.
     let mut late = acting(Scenario::Scale, &PODS[..1]);
     late.held("mysql-0");
@@ -194,7 +194,7 @@ fn a_set_that_never_goes_on_fails_when_that_was_awaited() {
         history.expired("mysql-1 Ready", last_seen);
         history
     };
-    assert_snapshot!(awaited("there is no such pod").expect(HALTS, Fail), @"nobody was ADDED after mysql-0 was Ready again (#14): `mysql-1 Ready` was awaited for 300.0 s; last seen: there is no such pod (#16)");
+    assert_snapshot!(awaited("there is no such pod").expect(HALTS, Fail), @"no pod was ADDED after mysql-0 was Ready again (#14): `mysql-1 Ready` was not reached within 300.0 s; last seen: there is no such pod (#16)");
     awaited("Pending, not Ready, 0/3 nodes are available").expect(HALTS, Inconclusive);
     // A pod that is created after another act is created because of that act.
     let mut later = released();
@@ -217,12 +217,12 @@ fn a_held_pod_that_is_never_ready_again_leaves_it_open() {
     let mut history = growing();
     history.fault(Act::Release { pod: "mysql-0".into(), uid: "0.1".into() });
     history.expired("mysql-0 Ready again", "Running, not Ready, InvalidImageName");
-    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0, held since #10, was not Ready again (Running, not Ready): `mysql-0 Ready again` was awaited for 300.0 s; last seen: Running, not Ready, InvalidImageName (#14)");
+    assert_snapshot!(history.expect(HALTS, Inconclusive), @"mysql-0, held since #10, was not Ready again (Running, not Ready): `mysql-0 Ready again` was not reached within 300.0 s; last seen: Running, not Ready, InvalidImageName (#14)");
 }
 
 #[test]
 fn where_nobody_comes_after_there_is_nothing_to_hold_up() {
-    assert_snapshot!(History::good_of(1).expect(HALTS, Skipped), @"the set has one pod: nobody comes after it");
+    assert_snapshot!(History::good_of(1).expect(HALTS, Skipped), @"the set has one pod: no pod comes after it");
     History::good_of(1).expect(DEADLOCK, Skipped);
 }
 
@@ -247,7 +247,7 @@ fn killing() -> History {
 fn a_pod_that_comes_back_beside_a_held_one_passes() {
     let mut history = killing();
     history.starts("mysql-0");
-    assert_snapshot!(history.expect(DEADLOCK, Pass), @"mysql-0, deleted at #21, came back at #24 and was Ready at #25, after 1.5 s, while mysql-1 was un-Ready (since #20)");
+    assert_snapshot!(history.expect(DEADLOCK, Pass), @"mysql-0, deleted at #21, came back at #24 and was Ready at #25, after 1.5 s, while mysql-1 was unready (since #20)");
     history.released("mysql-1");
     history.expect(DEADLOCK, Pass);
     History::good().expect(DEADLOCK, Pass);
@@ -259,7 +259,7 @@ fn a_pod_that_waits_for_the_held_one_fails() {
     killing().expect(DEADLOCK, Inconclusive);
     let mut history = killing();
     history.expired("mysql-0 Ready under a new UID", "there is no such pod");
-    assert_snapshot!(history.expect(DEADLOCK, Fail), @"mysql-0 did not come back after its deletion (#21) while mysql-1 was held: `mysql-0 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#24)");
+    assert_snapshot!(history.expect(DEADLOCK, Fail), @"mysql-0 did not come back after its deletion (#21) while mysql-1 was held: `mysql-0 Ready under a new UID` was not reached within 300.0 s; last seen: there is no such pod (#24)");
     // Coming back after the release is no excuse.
     history.released("mysql-1");
     history.starts("mysql-0");
@@ -277,7 +277,7 @@ fn whose_trouble_it_is_decides() {
     assert!(own.expect(DEADLOCK, Inconclusive).starts_with("infrastructure"));
     let mut of_another = killing();
     of_another.expired("mysql-1 Ready again", "Running, not Ready");
-    assert_snapshot!(of_another.expect(DEADLOCK, Inconclusive), @"mysql-0 did not come back after its deletion (#21) while mysql-1 was held: `mysql-1 Ready again` was awaited for 300.0 s; last seen: Running, not Ready (#24)");
+    assert_snapshot!(of_another.expect(DEADLOCK, Inconclusive), @"mysql-0 did not come back after its deletion (#21) while mysql-1 was held: `mysql-1 Ready again` was not reached within 300.0 s; last seen: Running, not Ready (#24)");
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a_pod_that_did_not_go_has_nothing_to_come_back_from() {
     let mut stays = holding();
     stays.fault(Act::DeletePod { pod: "mysql-0".into(), uid: "0.1".into(), grace_s: Some(0) });
     stays.expired("mysql-0 (uid 0.1) gone", "Running, Ready, being deleted");
-    assert_snapshot!(stays.expect(DEADLOCK, Inconclusive), @"mysql-0 was not seen to go after its deletion (#21): `mysql-0 (uid 0.1) gone` was awaited for 300.0 s; last seen: Running, Ready, being deleted (#22)");
+    assert_snapshot!(stays.expect(DEADLOCK, Inconclusive), @"mysql-0 was not seen to be gone after its deletion (#21): `mysql-0 (uid 0.1) gone` was not reached within 300.0 s; last seen: Running, Ready, being deleted (#22)");
 }
 
 #[test]

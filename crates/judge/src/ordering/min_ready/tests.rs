@@ -41,7 +41,7 @@ fn rolled(mut history: History, apart_ms: u64) -> History {
 
 #[test]
 fn who_waits_as_long_passes() {
-    assert_snapshot!(rolled(started(subject(3), 10_000), 10_000).expect(WAITS, Pass), @"minReadySeconds is 10; of the pods 4 were created, the soonest after 10.0 s; 2 were told to go, the soonest after 10.0 s");
+    assert_snapshot!(rolled(started(subject(3), 10_000), 10_000).expect(WAITS, Pass), @"minReadySeconds is 10; of the pods, 4 were created, the soonest after 10.0 s; 2 were deleted, the soonest after 10.0 s");
     // The condition's time has whole seconds, and the watch is a little late.
     rolled(started(subject(3), 8_510), 8_510).expect(WAITS, Pass);
     History::good_and_patient(3, 3_000).expect(WAITS, Pass);
@@ -49,8 +49,8 @@ fn who_waits_as_long_passes() {
 
 #[test]
 fn who_comes_earlier_fails() {
-    assert_snapshot!(rolled(started(subject(3), 8_400), 10_000).expect(WAITS, Fail), @"mysql-1 was ADDED at #8, when mysql-0, Ready since #6, had been so for 8.4 s of 10 s; mysql-2 was ADDED at #13, when mysql-1, Ready since #11, had been so for 8.4 s of 10 s");
-    assert_snapshot!(rolled(started(subject(3), 10_000), 8_400).expect(WAITS, Fail), @"mysql-1 was told to go at #27, when mysql-2, Ready since #25, had been so for 8.4 s of 10 s; mysql-0 was told to go at #32, when mysql-1, Ready since #30, had been so for 8.4 s of 10 s");
+    assert_snapshot!(rolled(started(subject(3), 8_400), 10_000).expect(WAITS, Fail), @"mysql-1 was ADDED at #8, when mysql-0, Ready since #6, had been Ready for 8.4 s of 10 s; mysql-2 was ADDED at #13, when mysql-1, Ready since #11, had been Ready for 8.4 s of 10 s");
+    assert_snapshot!(rolled(started(subject(3), 10_000), 8_400).expect(WAITS, Fail), @"mysql-1 was deleted at #27, when mysql-2, Ready since #25, had been Ready for 8.4 s of 10 s; mysql-0 was deleted at #32, when mysql-1, Ready since #30, had been Ready for 8.4 s of 10 s");
     // The same if the set is scaled up, or a pod comes back.
     let mut back = rolled(started(subject(3), 10_000), 10_000);
     back.unready("mysql-1");
@@ -58,7 +58,7 @@ fn who_comes_earlier_fails() {
     back.ready("mysql-1");
     back.goes("mysql-2");
     back.added("mysql-2");
-    assert_snapshot!(back.expect(WAITS, Fail), @"mysql-2 was ADDED at #42, when mysql-1, Ready since #39, had been so for 0.8 s of 10 s");
+    assert_snapshot!(back.expect(WAITS, Fail), @"mysql-2 was ADDED at #42, when mysql-1, Ready since #39, had been Ready for 0.8 s of 10 s");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_pod_that_was_not_ready_for_a_moment_is_a_race() {
     history.unready("mysql-1");
     history.ready("mysql-1");
     history.added("mysql-2");
-    assert_snapshot!(history.expect(WAITS, Inconclusive), @"race: mysql-2 was ADDED at #42, when mysql-1, Ready since #41, had been so for 0.0 s of 10 s after a moment in which it was not");
+    assert_snapshot!(history.expect(WAITS, Inconclusive), @"race: mysql-2 was ADDED at #42, when mysql-1, Ready since #41, had been Ready for 0.0 s of 10 s after a moment in which it was not");
 }
 
 /// The same history with timestamps in the objects: Ready at one second, creation or deletion at another.
@@ -104,8 +104,8 @@ fn a_log_that_was_late_leaves_it_open() {
 
 #[test]
 fn what_was_not_seen_leaves_it_open() {
-    assert_snapshot!(started(subject(3), 10_000).expect(WAITS, Inconclusive), @"no pod was told to go after another one had become Ready");
-    assert_snapshot!(History::with(wanting(subject(3))).expect(WAITS, Inconclusive), @"no pod was created after another one had become Ready; no pod was told to go after another one had become Ready");
+    assert_snapshot!(started(subject(3), 10_000).expect(WAITS, Inconclusive), @"no pod was deleted after another pod had become Ready");
+    assert_snapshot!(History::with(wanting(subject(3))).expect(WAITS, Inconclusive), @"no pod was created after another pod had become Ready; no pod was deleted after another pod had become Ready");
     let mut lost = rolled(started(subject(3), 10_000), 10_000);
     lost.gap("Pod");
     lost.expect(WAITS, Inconclusive);
@@ -136,8 +136,8 @@ fn only_what_has_to_wait_is_judged() {
 
 #[test]
 fn where_nothing_is_to_be_waited_for_it_is_skipped() {
-    assert_snapshot!(History::good().expect(WAITS, Skipped), @"minReadySeconds is 0: Ready is all that is waited for");
-    assert_snapshot!(History::with(wanting(subject(1))).expect(WAITS, Skipped), @"the set has one pod: nobody waits for it");
+    assert_snapshot!(History::good().expect(WAITS, Skipped), @"minReadySeconds is 0: pods wait only for Ready");
+    assert_snapshot!(History::with(wanting(subject(1))).expect(WAITS, Skipped), @"the set has one pod: no pod waits for it");
 }
 
 #[test]

@@ -38,13 +38,13 @@ fn one_by_one(pods: &[&str], apart_ms: u64) -> History {
 
 #[test]
 fn pods_that_come_and_go_at_once_pass() {
-    assert_snapshot!(History::good_in_parallel().expect(PARALLEL, Pass), @"5 pods were created, and those that had to go told to, without waiting");
+    assert_snapshot!(History::good_in_parallel().expect(PARALLEL, Pass), @"5 pods were created, and surplus pods deleted, without waiting");
     grown(History::deployed_in_parallel()).expect(PARALLEL, Pass);
 }
 
 #[test]
 fn pods_that_come_one_after_the_other_fail() {
-    assert_snapshot!(one_by_one(&PODS, 0).expect(PARALLEL, Fail), @"mysql-1 could be created from #4 on, another pod became Ready, and it came at #9, 0.0 s later (#7); mysql-2 could be created from #9 on, another pod became Ready, and it came at #14, 0.0 s later (#12)");
+    assert_snapshot!(one_by_one(&PODS, 0).expect(PARALLEL, Fail), @"mysql-1 could be created from #4 on, another pod became Ready, and mysql-1 was created at #9, 0.0 s later (#7); mysql-2 could be created from #9 on, another pod became Ready, and mysql-2 was created at #14, 0.0 s later (#12)");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_controller_that_is_slow_is_no_violation() {
     history.ready("mysql-1");
     history.step(Scenario::Deploy, Phase::End);
     // Once may be chance.
-    assert_snapshot!(grown(history).expect(PARALLEL, Inconclusive), @"mysql-2 could be created from #7 on, another pod became Ready, and it came at #11, 0.0 s later (#10)");
+    assert_snapshot!(grown(history).expect(PARALLEL, Inconclusive), @"mysql-2 could be created from #7 on, another pod became Ready, and mysql-2 was created at #11, 0.0 s later (#10)");
     // A pod that follows much later has another reason.
     let late = grown(one_by_one(&PODS, 5_000)).expect(PARALLEL, Inconclusive);
     assert!(late.contains("5.0 s later"), "{late}");
@@ -91,7 +91,7 @@ fn a_stuck_first_pod_stops_nobody() {
         history.step(Scenario::Deploy, Phase::Failed("mysql-0 was not Ready".into()));
         history
     };
-    assert_snapshot!(stuck(&[]).expect(PARALLEL, Fail), @"mysql-1 was not created: `mysql-0 Ready` was awaited for 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#8); mysql-2 was not created: `mysql-0 Ready` was awaited for 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#8)");
+    assert_snapshot!(stuck(&[]).expect(PARALLEL, Fail), @"mysql-1 was not created: `mysql-0 Ready` was not reached within 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#8); mysql-2 was not created: `mysql-0 Ready` was not reached within 300.0 s; last seen: Running, not Ready, CrashLoopBackOff (#8)");
     let beside = stuck(&PODS[1..]).expect(PARALLEL, Inconclusive);
     assert!(!beside.contains("created"), "{beside}");
 }
@@ -102,7 +102,7 @@ fn pods_come_beside_a_held_one() {
     waited.expired("mysql-1 created", "there is no such pod");
     waited.released("mysql-0");
     PODS[1..].iter().for_each(|pod| drop(waited.added(pod)));
-    assert_snapshot!(waited.expect(PARALLEL, Fail), @"mysql-1 was not created while mysql-0 was held un-Ready (#122–#127): `mysql-1 created` was awaited for 300.0 s; last seen: there is no such pod (#125); mysql-2 was not created while mysql-0 was held un-Ready (#122–#127): `mysql-1 created` was awaited for 300.0 s; last seen: there is no such pod (#125)");
+    assert_snapshot!(waited.expect(PARALLEL, Fail), @"mysql-1 was not created while mysql-0 was held unready (#122–#127): `mysql-1 created` was not reached within 300.0 s; last seen: there is no such pod (#125); mysql-2 was not created while mysql-0 was held unready (#122–#127): `mysql-1 created` was not reached within 300.0 s; last seen: there is no such pod (#125)");
     // Without a wait for them it may be chance.
     let mut not_seen = growing(History::deployed_in_parallel());
     not_seen.released("mysql-0");
@@ -134,7 +134,7 @@ fn surplus_pods_go_together() {
     one_by_one.goes("mysql-2");
     one_by_one.goes("mysql-1");
     let reason = one_by_one.expect(PARALLEL, Inconclusive);
-    assert!(reason.contains("each surplus pod was told to go when the one before it was gone"), "{reason}");
+    assert!(reason.contains("each surplus pod was deleted when the next higher pod was gone"), "{reason}");
     let mut four = four_of_which_one_stays();
     let mut kept = four.clone();
     for pod in ["mysql-3", "mysql-2", "mysql-1"] {
@@ -144,7 +144,7 @@ fn surplus_pods_go_together() {
     assert!(reason.contains("another pod was gone"), "{reason}");
     kept.goes("mysql-3");
     kept.expired("mysql-2 gone", "Running, Ready");
-    assert!(kept.expect(PARALLEL, Fail).contains("mysql-2 was not told to go"));
+    assert!(kept.expect(PARALLEL, Fail).contains("mysql-2 was not deleted"));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn who_is_deleted_comes_back() {
         }
         history
     };
-    assert_snapshot!(deleted(true).expect(PARALLEL, Fail), @"mysql-2, deleted at #131, did not come back: `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#135)");
+    assert_snapshot!(deleted(true).expect(PARALLEL, Fail), @"mysql-2, deleted at #131, did not come back: `mysql-2 Ready under a new UID` was not reached within 300.0 s; last seen: there is no such pod (#135)");
     let mut back = deleted(false);
     back.added("mysql-2");
     back.expect(PARALLEL, Pass);
@@ -204,7 +204,7 @@ fn a_set_whose_pods_have_to_wait_is_not_judged() {
     });
     assert_snapshot!(demanded.expect(PARALLEL, Skipped), @"the run demands that pods come in order (`--expect ordered-ready`)");
     let alone = History::with(Subject { pod_management: PodManagement::Parallel, ..subject(1) });
-    assert_snapshot!(alone.expect(PARALLEL, Skipped), @"the set has one pod: there is nobody to wait for");
+    assert_snapshot!(alone.expect(PARALLEL, Skipped), @"the set has one pod: there is no other pod to wait for");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_start_in_which_nobody_stood_in_the_way_shows_nothing() {
     }
     history.step(Scenario::Deploy, Phase::End);
     let reason = grown(history).expect(PARALLEL, Inconclusive);
-    assert_eq!(reason, "in the scenario deploy each pod was created while all others were Ready: that shows nothing");
+    assert_eq!(reason, "in the scenario deploy each pod was created while all others were Ready, which proves nothing");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_pod_that_is_gone_before_it_was_told_to_go_holds_up_nobody() {
     history.deleting("mysql-1");
     history.deleted("mysql-2");
     history.deleted("mysql-1");
-    assert_eq!(history.expect(PARALLEL, Inconclusive), "no pod was held un-Ready in the scenario scale");
+    assert_eq!(history.expect(PARALLEL, Inconclusive), "no pod was held unready in the scenario scale");
 }
 
 #[test]

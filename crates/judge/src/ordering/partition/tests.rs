@@ -41,7 +41,7 @@ fn deleted() -> History {
 fn a_pod_that_comes_back_as_it_was_passes() {
     let mut history = deleted();
     history.making("rev-1", |history| history.starts("mysql-1"));
-    assert_snapshot!(history.expect(PARTITION, Pass), @"below the partition the update replaced nobody, and who was deleted came back: mysql-1 at rev-1 (#31)");
+    assert_snapshot!(history.expect(PARTITION, Pass), @"below the partition the update replaced no pod, and deleted pods came back: mysql-1 at rev-1 (#31)");
     // Once the partition is lowered, the update may reach it.
     history.fault(Act::Roll { partition: 0 });
     history.template("rev-2");
@@ -63,7 +63,7 @@ fn a_pod_that_comes_back_with_the_update_fails() {
 fn a_pod_that_the_update_replaces_fails() {
     let mut history = rolled();
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(PARTITION, Fail), @"mysql-1, below the partition 2 of the update that was asked for at #18, was told to go at #27, and not by the harness");
+    assert_snapshot!(history.expect(PARTITION, Fail), @"mysql-1, below the partition 2 of the update requested at #18, was deleted at #27, not by the harness");
     let mut history = deleted();
     history.making("rev-1", |history| history.starts("mysql-1"));
     history.goes("mysql-0");
@@ -83,7 +83,7 @@ fn a_pod_that_does_not_come_back_fails_when_it_was_awaited() {
         history.expired("mysql-1 Ready under a new UID", last_seen);
         history
     };
-    assert_snapshot!(awaited("there is no such pod").expect(PARTITION, Fail), @"mysql-1, below the partition, did not come back after its deletion (#28): `mysql-1 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#31)");
+    assert_snapshot!(awaited("there is no such pod").expect(PARTITION, Fail), @"mysql-1, below the partition, did not come back after its deletion (#28): `mysql-1 Ready under a new UID` was not reached within 300.0 s; last seen: there is no such pod (#31)");
     awaited("Pending, not Ready, ErrImagePull").expect(PARTITION, Inconclusive);
 }
 
@@ -98,7 +98,7 @@ fn what_the_harness_restores_after_giving_up_does_not_count() {
 
 #[test]
 fn nothing_deleted_leaves_it_open() {
-    assert_snapshot!(rolled().expect(PARTITION, Inconclusive), @"no pod below a partition was deleted to see what comes back");
+    assert_snapshot!(rolled().expect(PARTITION, Inconclusive), @"no pod below a partition was deleted, so it is unknown what comes back");
     let mut above = rolled();
     deletes(&mut above, "mysql-2");
     above.starts("mysql-2");
@@ -117,7 +117,7 @@ fn a_template_that_did_not_change_shows_nothing() {
     history.template("rev-1");
     deletes(&mut history, "mysql-1");
     history.starts("mysql-1");
-    assert_snapshot!(history.expect(PARTITION, Inconclusive), @"mysql-1 had rev-1 already when it was deleted (#21): it shows nothing");
+    assert_snapshot!(history.expect(PARTITION, Inconclusive), @"mysql-1 already had rev-1 when it was deleted (#21), which proves nothing");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_partition_of_the_sets_own_holds_until_the_end() {
     history.template("rev-1");
     history.expect(PARTITION, Pass);
     history.goes("mysql-0");
-    assert_snapshot!(history.expect(PARTITION, Fail), @"mysql-0, below the partition 1 of the update that was asked for at #37, was told to go at #39, and not by the harness");
+    assert_snapshot!(history.expect(PARTITION, Fail), @"mysql-0, below the partition 1 of the update requested at #37, was deleted at #39, not by the harness");
 }
 
 #[test]

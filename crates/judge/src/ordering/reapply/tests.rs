@@ -52,7 +52,7 @@ fn answering(history: History, change: impl Fn(&mut Value)) -> History {
 
 #[test]
 fn applying_twice_with_one_outcome_passes() {
-    assert_snapshot!(applied(deployed()).expect(REAPPLY, Pass), @"UID and generation are what they were: Service mysql-h, StatefulSet mysql; no pod was replaced within 1.0 s: absence is bounded by that");
+    assert_snapshot!(applied(deployed()).expect(REAPPLY, Pass), @"UID and generation are unchanged: Service mysql-h, StatefulSet mysql; no pod was replaced within 1.0 s");
     History::good().expect(REAPPLY, Pass);
     History::good_of(1).expect(REAPPLY, Pass);
 }
@@ -65,7 +65,7 @@ fn what_was_watched_for_a_moment_shows_nothing() {
     let proof = history.applied();
     history.pass_ms(700);
     history.proved(Act::Reapply, proof);
-    assert_snapshot!(history.expect(REAPPLY, Inconclusive), @"what became of applying again (#21) was watched for 0.7 s only");
+    assert_snapshot!(history.expect(REAPPLY, Inconclusive), @"the effect of applying again (#21) was watched only for 0.7 s");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn an_object_that_is_another_one_fails() {
 #[test]
 fn a_pod_that_is_replaced_fails() {
     let history = applied_while(deployed(), |history| history.replaced("mysql-2"));
-    assert_snapshot!(history.expect(REAPPLY, Fail), @"mysql-2 was told to go at #22, after the manifests were applied again (#20); mysql-2 was ADDED at #24, after the manifests were applied again (#20)");
+    assert_snapshot!(history.expect(REAPPLY, Fail), @"mysql-2 was deleted at #22, after the manifests were applied again (#20); mysql-2 was ADDED at #24, after the manifests were applied again (#20)");
     let more = applied_while(deployed(), |history| _ = history.added("mysql-3"));
     more.expect(REAPPLY, Fail);
     let mut before = deployed();
@@ -137,9 +137,9 @@ fn what_was_not_applied_again_leaves_it_open() {
     once.applied();
     assert_snapshot!(once.expect(REAPPLY, Inconclusive), @"the manifests were not applied a second time");
     let mut refused = deployed();
-    assert_snapshot!(refused.expect(REAPPLY, Inconclusive), @"what the API server had when the manifests were applied again was not recorded");
+    assert_snapshot!(refused.expect(REAPPLY, Inconclusive), @"the API server's objects were not recorded when the manifests were applied again");
     refused.applied();
-    assert_snapshot!(refused.expect(REAPPLY, Inconclusive), @"that the manifests were applied again (#20) was not proved");
+    assert_snapshot!(refused.expect(REAPPLY, Inconclusive), @"it is not proved that the manifests were applied again (#20)");
     let mut first_unknown = History::of(3);
     first_unknown.fault(Act::Reapply);
     applied(first_unknown).expect(REAPPLY, Inconclusive);

@@ -28,8 +28,8 @@ fn going_in_reverse_passes() {
 
 #[test]
 fn where_one_pod_goes_there_is_no_order_to_see() {
-    assert_snapshot!(History::good_of(1).expect(REVERSE, Skipped), @"the set has one pod: going down to one shows no order");
-    assert_snapshot!(History::good_of(2).expect(REVERSE, Skipped), @"the set has two pods: going down to one shows no order");
+    assert_snapshot!(History::good_of(1).expect(REVERSE, Skipped), @"the set has one pod: a scale-down to one shows no order");
+    assert_snapshot!(History::good_of(2).expect(REVERSE, Skipped), @"the set has two pods: a scale-down to one shows no order");
     History::of(2).expect(REVERSE, Skipped);
     History::good_of(3).expect(REVERSE, Pass);
 }
@@ -68,7 +68,7 @@ fn going_all_at_once_fails() {
     history.deleting("mysql-1");
     history.deleted("mysql-2");
     history.deleted("mysql-1");
-    assert_snapshot!(history.expect(REVERSE, Fail), @"mysql-1 was told to go at #21 while mysql-2 was there: it was DELETED only at #22");
+    assert_snapshot!(history.expect(REVERSE, Fail), @"mysql-1 was deleted at #21 while mysql-2 still existed: it was DELETED only at #22");
 }
 
 #[test]
@@ -101,13 +101,13 @@ fn a_pod_that_was_to_stay_must_stay_until_the_next_act() {
         history.goes("mysql-2");
         history.expect(REVERSE, Pass);
         history.deleting(stays);
-        assert!(history.expect(REVERSE, Fail).contains(&format!("{stays} was told to go at #")));
+        assert!(history.expect(REVERSE, Fail).contains(&format!("{stays} was deleted at #")));
     }
     let mut history = scaling();
     history.goes("mysql-2");
     history.goes("mysql-1");
     history.goes("mysql-0");
-    assert_snapshot!(history.expect(REVERSE, Fail), @"mysql-0 was told to go at #24, and was to stay (#19)");
+    assert_snapshot!(history.expect(REVERSE, Fail), @"mysql-0 was deleted at #24, but had to stay (#19)");
     // After the next act a deletion belongs to that one.
     let mut later = scaling();
     later.goes("mysql-2");
@@ -123,7 +123,7 @@ fn every_surplus_pod_must_have_been_there() {
     history.goes("mysql-2");
     history.fault(Act::Scale { from: 3, to: 1 });
     history.goes("mysql-1");
-    assert_snapshot!(history.expect(REVERSE, Inconclusive), @"mysql-2 was not there when the set was scaled down (#20)");
+    assert_snapshot!(history.expect(REVERSE, Inconclusive), @"mysql-2 did not exist when the set was scaled down (#20)");
     // A number of replicas that no set can have must not make the judge loop over all of them.
     let mut absurd = started(&PODS);
     absurd.fault(Act::Scale { from: u32::MAX, to: 1 });
@@ -145,7 +145,7 @@ fn a_pod_that_does_not_go_fails_when_it_was_awaited() {
     let mut history = scaling();
     history.goes("mysql-2");
     history.expired("mysql-1 gone", "Running, Ready");
-    assert!(history.expect(REVERSE, Fail).contains("mysql-1 did not go"));
+    assert!(history.expect(REVERSE, Fail).contains("mysql-1 was not gone"));
 }
 
 #[test]
@@ -169,5 +169,5 @@ fn each_pod_waits_for_the_one_that_went_last_and_not_only_for_the_first() {
     history.deleted("mysql-2");
     history.deleted("mysql-1");
     let reason = history.expect(REVERSE, Fail);
-    assert!(reason.contains("while mysql-2 was there"), "{reason}");
+    assert!(reason.contains("while mysql-2 still existed"), "{reason}");
 }

@@ -49,8 +49,8 @@ fn given_up(mut history: History, what: &str, last_seen: &str) -> History {
 fn an_update_from_the_highest_down_passes() {
     let mut history = rolling();
     PODS.iter().rev().for_each(|pod| history.replaced(pod));
-    assert_snapshot!(reverted(history).expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #21, mysql-1 at #26, mysql-0 at #31; for rev-1 mysql-2 at #40, mysql-1 at #45, mysql-0 at #50");
-    assert_snapshot!(History::good().expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #768; for rev-2 mysql-1 at #784, mysql-0 at #789; for rev-1 mysql-1 at #812, mysql-0 at #817");
+    assert_snapshot!(reverted(history).expect(ROLLS, Pass), @"deleted, each after all pods above it were Ready with the update: for rev-2 mysql-2 at #21, mysql-1 at #26, mysql-0 at #31; for rev-1 mysql-2 at #40, mysql-1 at #45, mysql-0 at #50");
+    assert_snapshot!(History::good().expect(ROLLS, Pass), @"deleted, each after all pods above it were Ready with the update: for rev-2 mysql-2 at #768; for rev-2 mysql-1 at #784, mysql-0 at #789; for rev-1 mysql-1 at #812, mysql-0 at #817");
     History::good_of(2).expect(ROLLS, Pass);
 }
 
@@ -81,7 +81,7 @@ fn what_is_not_of_the_update_does_not_count() {
 fn an_update_from_the_lowest_up_fails() {
     let mut history = rolling();
     PODS.iter().for_each(|pod| history.replaced(pod));
-    assert_snapshot!(reverted(history).expect(ROLLS, Fail), @"mysql-0 was told to go at #21 while mysql-2 (uid 2.1) had rev-1 and not rev-2; mysql-0 was told to go at #21 while mysql-1 (uid 1.1) had rev-1 and not rev-2; mysql-1 was told to go at #26 while mysql-2 (uid 2.1) had rev-1 and not rev-2");
+    assert_snapshot!(reverted(history).expect(ROLLS, Fail), @"mysql-0 was deleted at #21 while mysql-2 (uid 2.1) had rev-1 and not rev-2; mysql-0 was deleted at #21 while mysql-1 (uid 1.1) had rev-1 and not rev-2; mysql-1 was deleted at #26 while mysql-2 (uid 2.1) had rev-1 and not rev-2");
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn two_pods_at_once_fail() {
     let mut history = rolling();
     history.deleting("mysql-2");
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #22 while mysql-2 (uid 2.1) had rev-1 and not rev-2");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was deleted at #22 while mysql-2 (uid 2.1) had rev-1 and not rev-2");
     let mut history = rolling();
     history.goes("mysql-2");
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #23 while mysql-2 did not exist");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was deleted at #23 while mysql-2 did not exist");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_pod_that_does_not_wait_for_ready_fails() {
     history.goes("mysql-2");
     history.added("mysql-2");
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #24 while mysql-2 (uid 2.2) had never been Ready (#23–#23)");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was deleted at #24 while mysql-2 (uid 2.2) had never been Ready (#23–#23)");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_pod_that_came_back_at_the_old_revision_is_not_updated() {
     history.goes("mysql-2");
     history.making("rev-1", |history| history.starts("mysql-2"));
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #26 while mysql-2 (uid 2.2) had rev-1 and not rev-2");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was deleted at #26 while mysql-2 (uid 2.2) had rev-1 and not rev-2");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_pod_that_has_the_update_must_not_go_again() {
     history.replaced("mysql-2");
     history.replaced("mysql-1");
     history.replaced("mysql-0");
-    assert_snapshot!(reverted(history).expect(ROLLS, Fail), @"mysql-2 was told to go at #26 although it had rev-2 already");
+    assert_snapshot!(reverted(history).expect(ROLLS, Fail), @"mysql-2 was deleted at #26 although it already had rev-2");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_pod_above_that_flapped_is_a_race() {
     history.replaced("mysql-2");
     history.unready("mysql-2");
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not reverted; race: mysql-1 was told to go at #27 while mysql-2 (uid 2.2), Ready since #24, was not Ready any more; mysql-1 was not seen to be replaced by a pod of rev-2 that was Ready");
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not reverted; race: mysql-1 was deleted at #27 while mysql-2 (uid 2.2), Ready since #24, was no longer Ready; no Ready pod of rev-2 was seen to replace mysql-1");
     let mut going = rolling();
     going.replaced("mysql-2");
     let act = Act::DeletePod { pod: "mysql-2".into(), uid: "2.2".into(), grace_s: None };
@@ -160,7 +160,7 @@ fn a_pod_above_that_has_not_been_ready_for_long_is_no_race() {
     history.unready("mysql-2");
     history.pass_ms(60_000);
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #27 while mysql-2 (uid 2.2), Ready since #24, was not Ready any more (#26), for 60.0 s");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was deleted at #27 while mysql-2 (uid 2.2), Ready since #24, was no longer Ready (#26), for 60.0 s");
 }
 
 #[test]
@@ -187,11 +187,11 @@ fn with_parallel_a_pod_that_is_not_ready_may_be_replaced_at_once() {
 fn an_update_that_never_reaches_a_pod_fails_when_it_was_awaited() {
     let mut history = rolling();
     history.replaced("mysql-2");
-    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not reverted; mysql-1 was not seen to be replaced by a pod of rev-2 that was Ready");
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"the template was not reverted; no Ready pod of rev-2 was seen to replace mysql-1");
     let partition_forgotten = given_up(history, "mysql-1 (uid 1.1) told to go", "Running, Ready");
-    assert_snapshot!(partition_forgotten.expect(ROLLS, Fail), @"mysql-1 was never replaced by a pod of rev-2 (asked for at #19): `mysql-1 (uid 1.1) told to go` was awaited for 300.0 s; last seen: Running, Ready (#26)");
+    assert_snapshot!(partition_forgotten.expect(ROLLS, Fail), @"mysql-1 was never replaced by a pod of rev-2 (requested at #19): `mysql-1 (uid 1.1) told to go` was not reached within 300.0 s; last seen: Running, Ready (#26)");
     let on_delete = given_up(rolling(), "mysql-2 (uid 2.1) told to go", "Running, Ready");
-    assert_snapshot!(on_delete.expect(ROLLS, Fail), @"mysql-2 was never replaced by a pod of rev-2 (asked for at #19): `mysql-2 (uid 2.1) told to go` was awaited for 300.0 s; last seen: Running, Ready (#21)");
+    assert_snapshot!(on_delete.expect(ROLLS, Fail), @"mysql-2 was never replaced by a pod of rev-2 (requested at #19): `mysql-2 (uid 2.1) told to go` was not reached within 300.0 s; last seen: Running, Ready (#21)");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_pod_that_does_not_come_back_fails_unless_the_cluster_is_to_blame() {
         history.goes("mysql-2");
         given_up(history, "mysql-2 Ready under a new UID", last_seen)
     };
-    assert_snapshot!(gone("there is no such pod").expect(ROLLS, Fail), @"mysql-2 did not come back as a pod of rev-2 (asked for at #19): `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#23)");
+    assert_snapshot!(gone("there is no such pod").expect(ROLLS, Fail), @"mysql-2 did not come back as a pod of rev-2 (requested at #19): `mysql-2 Ready under a new UID` was not reached within 300.0 s; last seen: there is no such pod (#23)");
     assert!(gone("Pending, not Ready, ImagePullBackOff").expect(ROLLS, Inconclusive).contains("infrastructure"));
 }
 
@@ -213,7 +213,7 @@ fn an_updated_pod_that_is_gone_again_leaves_it_open() {
     history.goes("mysql-0");
     let proof = history.rolled_out();
     history.proved(WHOLE, proof);
-    assert!(history.expect(ROLLS, Inconclusive).contains("mysql-0 was not seen to be replaced"));
+    assert!(history.expect(ROLLS, Inconclusive).contains("was seen to replace mysql-0"));
 }
 
 #[test]
@@ -243,10 +243,10 @@ fn the_stuck_pod_is_the_harness_own() {
     history.fault(act);
     history.goes("mysql-2");
     let lost = given_up(history.clone(), "mysql-2 Ready under a new UID", "there is no such pod");
-    assert_snapshot!(lost.expect(ROLLS, Inconclusive), @"mysql-2, which the harness deleted, did not come back, so nothing below it could follow: `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#50)");
+    assert_snapshot!(lost.expect(ROLLS, Inconclusive), @"mysql-2, which the harness deleted, did not come back, so no pod below it could be updated: `mysql-2 Ready under a new UID` was not reached within 300.0 s; last seen: there is no such pod (#50)");
     // The pods below must still wait for its successor.
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was told to go at #50 while mysql-2 did not exist");
+    assert_snapshot!(history.expect(ROLLS, Fail), @"mysql-1 was deleted at #50 while mysql-2 did not exist");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn an_update_that_its_controller_did_not_see_leaves_it_open() {
             event.object["status"]["observedGeneration"] = serde_json::json!(1);
         }
     });
-    assert_snapshot!(not_seen.expect(ROLLS, Inconclusive), @"the controller of StatefulSet mysql was not seen to have seen the change of #19; the controller of StatefulSet mysql was not seen to have seen the change of #38");
+    assert_snapshot!(not_seen.expect(ROLLS, Inconclusive), @"no event shows that the controller of StatefulSet mysql saw the change of #19; no event shows that the controller of StatefulSet mysql saw the change of #38");
     history.template("rev-3");
     assert_snapshot!(reverted(history).expect(ROLLS, Inconclusive), @"the template of StatefulSet mysql was changed a second time: its update revision was rev-2 at #20 and rev-3 at #36");
 }
@@ -294,7 +294,7 @@ fn pods_of_unknown_revision_leave_it_open() {
             event.object["metadata"]["labels"] = serde_json::json!({});
         }
     });
-    assert_snapshot!(unlabelled.expect(ROLLS, Inconclusive), @"mysql-2 does not tell its revision (#23); mysql-2 was not seen to be replaced by a pod of rev-2 that was Ready");
+    assert_snapshot!(unlabelled.expect(ROLLS, Inconclusive), @"mysql-2 has no revision label (#23); no Ready pod of rev-2 was seen to replace mysql-2");
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn a_template_that_was_not_changed_shows_no_order() {
         let proof = history.template("rev-1");
         history.proved(act, proof);
     }
-    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"no pod was told to go to be updated");
+    assert_snapshot!(history.expect(ROLLS, Inconclusive), @"no pod was deleted for an update");
 }
 
 #[test]
@@ -324,14 +324,14 @@ fn a_partition_of_the_sets_own_keeps_pods_from_being_updated() {
         let proof = history.set_seen();
         history.proved(act, proof);
     }
-    assert_snapshot!(history.expect(ROLLS, Pass), @"told to go, each once all above it were Ready with the update: for rev-2 mysql-2 at #20, mysql-1 at #25; for rev-1 mysql-2 at #34, mysql-1 at #39");
+    assert_snapshot!(history.expect(ROLLS, Pass), @"deleted, each after all pods above it were Ready with the update: for rev-2 mysql-2 at #20, mysql-1 at #25; for rev-1 mysql-2 at #34, mysql-1 at #39");
 }
 
 #[test]
 fn where_no_order_can_be_seen_it_is_skipped() {
     let of = |partition, on_delete| History::with(crate::evidence::Subject { partition, on_delete, ..subject(3) });
     assert_snapshot!(of(0, true).expect(ROLLS, Skipped), @"the update strategy is OnDelete: nobody but the user replaces pods");
-    assert_snapshot!(of(2, false).expect(ROLLS, Skipped), @"an update reaches one pod only: it shows no order");
+    assert_snapshot!(of(2, false).expect(ROLLS, Skipped), @"an update replaces only one pod: it shows no order");
     assert_snapshot!(of(3, false).expect(ROLLS, Skipped), @"the set's own partition, 3, keeps every pod from being updated");
     History::good_of(1).expect(ROLLS, Skipped);
 }
@@ -346,6 +346,6 @@ fn an_update_that_may_take_several_at_once_has_no_order() {
             }
         })
     };
-    assert_snapshot!(several("v1.35.0").expect(ROLLS, Skipped), @"maxUnavailable lets 2 pods go at once: 1.35 ≤ Kubernetes v1.35.0 < 1.35.4");
+    assert_snapshot!(several("v1.35.0").expect(ROLLS, Skipped), @"maxUnavailable allows 2 pods to be replaced at once: 1.35 ≤ Kubernetes v1.35.0 < 1.35.4");
     several("v1.36.0").expect(ROLLS, Pass);
 }

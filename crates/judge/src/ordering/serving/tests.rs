@@ -84,13 +84,13 @@ fn pong() -> SqlAnswer {
 #[test]
 fn only_the_answer_that_was_asked_for_counts() {
     let answering = |answer: SqlAnswer| started(&PODS).answering("mysql-1", Question::Ping, answer);
-    assert_snapshot!(answering(SqlAnswer::Rows(Vec::new())).expect(SERVING, Inconclusive), @"mysql-1 (uid 1.1) became Ready at #11, but mysql-1 did not tell its ping (#12)");
-    assert_snapshot!(answering(SqlAnswer::Rows(vec![row([("ping", "2")])])).expect(SERVING, Inconclusive), @"mysql-1 (uid 1.1) became Ready at #11, but mysql-1, asked for an authenticated query, answered `2` to SELECT 1 (#12)");
+    assert_snapshot!(answering(SqlAnswer::Rows(Vec::new())).expect(SERVING, Inconclusive), @"mysql-1 (uid 1.1) became Ready at #11, but mysql-1 did not return its ping (#12)");
+    assert_snapshot!(answering(SqlAnswer::Rows(vec![row([("ping", "2")])])).expect(SERVING, Inconclusive), @"mysql-1 (uid 1.1) became Ready at #11, but mysql-1 answered `2` to SELECT 1 (#12)");
     let of_another = started(&PODS).edit(|what| match what {
         What::Sql(sql) if sql.pod == "mysql-1" => sql.uid = "1.7".into(),
         _ => {}
     });
-    assert_snapshot!(of_another.expect(SERVING, Inconclusive), @"mysql-1 (uid 1.1) became Ready at #11 and was not asked");
+    assert_snapshot!(of_another.expect(SERVING, Inconclusive), @"mysql-1 (uid 1.1) became Ready at #11 and was not queried");
     // A server that refuses once is not serving, whatever it answers later.
     let mut twice = started(&PODS);
     twice.pinged("mysql-2", refused());
@@ -104,11 +104,11 @@ fn each_name_has_a_pod_that_was_asked_while_it_was_to_stay() {
     going.ready("mysql-2");
     going.deleting("mysql-2");
     going.pinged("mysql-2", refused());
-    assert_snapshot!(going.expect(SERVING, Inconclusive), @"mysql-2 was told to go already whenever it was asked (#16)");
+    assert_snapshot!(going.expect(SERVING, Inconclusive), @"mysql-2 was already being deleted whenever it was queried (#16)");
     let mut fourth = started(&PODS);
     fourth.added("mysql-3");
     fourth.ready("mysql-3");
-    assert_snapshot!(fourth.expect(SERVING, Inconclusive), @"mysql-3 (uid 3.1) became Ready at #21 and was not asked");
+    assert_snapshot!(fourth.expect(SERVING, Inconclusive), @"mysql-3 (uid 3.1) became Ready at #21 and was not queried");
     fourth.pinged("mysql-3", refused());
     fourth.expect(SERVING, Fail);
 }
@@ -134,11 +134,11 @@ fn answered_after(ms: u64, took_us: u64) -> History {
 #[test]
 fn an_answer_to_a_late_question_says_little() {
     asked_after(900, pong()).expect(SERVING, Pass);
-    assert_snapshot!(asked_after(1_100, pong()).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) was asked only 1.1 s after Ready (#16), which tells nothing of then (#17)");
+    assert_snapshot!(asked_after(1_100, pong()).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) was queried only 1.1 s after Ready (#16), which is too late to prove anything (#17)");
     // An answer may take a while, but a server that needs nine seconds for it was not serving at Ready.
     let slow = |ms: u64| answered_after(ms, ms * 1_000 - 100_000);
     slow(1_900).expect(SERVING, Pass);
-    assert_snapshot!(slow(9_000).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) answered only 9.0 s after Ready (#16), which tells nothing of then (#17)");
+    assert_snapshot!(slow(9_000).expect(SERVING, Inconclusive), @"mysql-2 (uid 2.1) answered only 9.0 s after Ready (#16), which is too late to prove anything (#17)");
     asked_after(1_100, refused()).expect(SERVING, Fail);
 }
 

@@ -58,7 +58,7 @@ fn given_up(mut history: History, pod: &str, last_seen: &str) -> History {
 fn a_set_that_recovers_passes() {
     let mut history = reverting();
     history.starts("mysql-2");
-    assert_snapshot!(ends(history).expect(STUCK, Pass), @"mysql-2 was stuck from #22 and nobody else was told to go; it was deleted once the template was reverted (#28), and every pod ended Ready at rev-1, as before");
+    assert_snapshot!(ends(history).expect(STUCK, Pass), @"mysql-2 was stuck from #22 and no other pod was deleted; it was deleted once the template was reverted (#28), and all pods ended Ready at rev-1, as before");
     History::good().expect(STUCK, Pass);
     History::good_of(2).expect(STUCK, Pass);
     History::good_of(1).expect(STUCK, Pass);
@@ -70,14 +70,14 @@ fn a_controller_that_recovers_alone_passes() {
     history.fault(Act::RevertTemplate);
     history.template("rev-1");
     history.replaced("mysql-2");
-    assert_snapshot!(ends(history).expect(STUCK, Pass), @"mysql-2 was stuck from #22 and nobody else was told to go; it went by itself (#27): the controller recovered alone, and every pod ended Ready at rev-1, as before");
+    assert_snapshot!(ends(history).expect(STUCK, Pass), @"mysql-2 was stuck from #22 and no other pod was deleted; it was deleted by the controller (#27), which recovered on its own, and all pods ended Ready at rev-1, as before");
 }
 
 #[test]
 fn a_rollout_that_goes_on_past_the_stuck_pod_fails() {
     let mut history = stuck();
     history.deleting("mysql-1");
-    assert_snapshot!(history.expect(STUCK, Fail), @"mysql-1 was told to go at #25 while mysql-2 could not start (#18)");
+    assert_snapshot!(history.expect(STUCK, Fail), @"mysql-1 was deleted at #25 while mysql-2 could not start (#18)");
     // Once the template is reverted, others may be replaced.
     let mut later = reverting();
     later.starts("mysql-2");
@@ -94,11 +94,11 @@ fn a_pod_that_does_not_come_back_fails() {
     let mut going = reverting();
     going.starts("mysql-2");
     going.deleting("mysql-1");
-    assert!(ends(going).expect(STUCK, Inconclusive).starts_with("mysql-1 was not there"));
+    assert!(ends(going).expect(STUCK, Inconclusive).starts_with("mysql-1 did not exist"));
     let gone = given_up(reverting(), "mysql-2", "there is no such pod");
-    assert_snapshot!(gone.expect(STUCK, Fail), @"mysql-2 was not there after the template was reverted (#25): `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: there is no such pod (#31)");
+    assert_snapshot!(gone.expect(STUCK, Fail), @"mysql-2 did not exist after the template was reverted (#25): `mysql-2 Ready under a new UID` was not reached within 300.0 s; last seen: there is no such pod (#31)");
     let kept = given_up(stuck_and_reverted(), "mysql-2", "Pending, not Ready, InvalidImageName, being deleted");
-    assert_snapshot!(kept.expect(STUCK, Fail), @"mysql-2 (#22) has rev-2 after the template was reverted (#25), and not rev-1: `mysql-2 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, not Ready, InvalidImageName, being deleted (#27)");
+    assert_snapshot!(kept.expect(STUCK, Fail), @"mysql-2 (#22) has rev-2 after the template was reverted (#25), and not rev-1: `mysql-2 Ready under a new UID` was not reached within 300.0 s; last seen: Pending, not Ready, InvalidImageName, being deleted (#27)");
 }
 
 /// The template is reverted, and nobody deletes the stuck pod.
@@ -117,7 +117,7 @@ fn the_harness_own_image_excuses_nobody() {
     let why = "mysql-2 is in InvalidImageName (Pending, not Ready, InvalidImageName)";
     let last_seen = "Pending, not Ready";
     history.waited("mysql-2 Ready under a new UID", last_seen, WaitOutcome::Impossible(why.into()));
-    assert_snapshot!(history.expect(STUCK, Fail), @"mysql-2 (#32) has rev-2 after the template was reverted (#25), and not rev-1: `mysql-2 Ready under a new UID` was awaited for 300.0 s and can come no more (mysql-2 is in InvalidImageName (Pending, not Ready, InvalidImageName)); last seen: Pending, not Ready (#34)");
+    assert_snapshot!(history.expect(STUCK, Fail), @"mysql-2 (#32) has rev-2 after the template was reverted (#25), and not rev-1: `mysql-2 Ready under a new UID` was not reached within 300.0 s and can no longer be reached (mysql-2 is in InvalidImageName (Pending, not Ready, InvalidImageName)); last seen: Pending, not Ready (#34)");
     // A missing node is infrastructure.
     let unscheduled = given_up(reverting(), "mysql-2", "Pending, not Ready, 0/3 nodes are available");
     assert!(unscheduled.expect(STUCK, Inconclusive).starts_with("infrastructure"));
@@ -141,11 +141,11 @@ fn a_set_that_ends_as_something_else_fails() {
     let mut history = reverting();
     history.starts("mysql-2");
     history.template("rev-3");
-    assert_snapshot!(ends(history).expect(STUCK, Fail), @"StatefulSet mysql, reverted at #25, tells the update revision rev-3 (#35), and not rev-1");
+    assert_snapshot!(ends(history).expect(STUCK, Fail), @"StatefulSet mysql, reverted at #25, has the update revision rev-3 (#35), and not rev-1");
     let mut unfinished = reverting();
     unfinished.starts("mysql-2");
     unfinished.expired("StatefulSet mysql with 3 Ready pods", "2 of 3 pods Ready, generation 2 of 3");
-    assert_snapshot!(unfinished.expect(STUCK, Fail), @"StatefulSet mysql, reverted at #25, tells the update revision rev-1 (#26), but the rollout did not end: `StatefulSet mysql with 3 Ready pods` was awaited for 300.0 s; last seen: 2 of 3 pods Ready, generation 2 of 3 (#34)");
+    assert_snapshot!(unfinished.expect(STUCK, Fail), @"StatefulSet mysql, reverted at #25, has the update revision rev-1 (#26), but the rollout did not end: `StatefulSet mysql with 3 Ready pods` was not reached within 300.0 s; last seen: 2 of 3 pods Ready, generation 2 of 3 (#34)");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_template_that_did_not_break_leaves_it_open() {
     ends(unproved).without(proof).expect(STUCK, Inconclusive);
     let mut not_seen = breaking();
     not_seen.expired("mysql-2 stuck with its image", "there is no such pod");
-    assert_snapshot!(not_seen.expect(STUCK, Inconclusive), @"mysql-2 was not seen to be stuck with the template that was broken at #18: `mysql-2 stuck with its image` was awaited for 300.0 s; last seen: there is no such pod (#22)");
+    assert_snapshot!(not_seen.expect(STUCK, Inconclusive), @"mysql-2 was not seen to be stuck with the template that was broken at #18: `mysql-2 stuck with its image` was not reached within 300.0 s; last seen: there is no such pod (#22)");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn what_was_not_tried_leaves_it_open() {
     assert_snapshot!(stuck().expect(STUCK, Inconclusive), @"the template was not reverted");
     let mut nobody = History::of(3);
     nobody.fault(Act::BreakTemplate);
-    assert_snapshot!(nobody.expect(STUCK, Inconclusive), @"mysql-2 was not there before the first change (#2)");
+    assert_snapshot!(nobody.expect(STUCK, Inconclusive), @"mysql-2 did not exist before the first change (#2)");
     let set = |what: &What| matches!(what, What::Object(event) if event.object_kind == "StatefulSet");
     let mut history = reverting();
     history.starts("mysql-2");

@@ -13,19 +13,20 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const CLAIM_POLICY_IS_HONOURED: Check = Check {
     id: "persistence::claim_policy_is_honoured",
-    statement: "Under whenScaled: Delete exactly the claims of the pods that are scaled away MUST be deleted, and no \
-                other; under whenDeleted: Delete the set's deletion MUST delete all of its claims.",
+    statement: "With whenScaled: Delete, exactly the claims of the pods that are scaled down MUST be deleted. With \
+                whenDeleted: Delete, deleting the set MUST delete all of its claims.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
     explain: "\
-Who lets claims go wants the disks back, and no disk of a pod that is still there.
-The policy whenScaled is set to Delete, the set is scaled down by one pod, and the policy is set back. From the Claim
-watch: the claims of the pod that went, one for each volumeClaimTemplate, must be DELETED, and only after the scale-down
-was asked for; every other claim of the set must stay, and not be told to go, until the scenario has ended.
-Where the manifests say whenDeleted: Delete, all claims must be told to go between the set's deletion and the moment in
-which the harness deletes what is left. A claim that stays fails where the harness waited for it in vain.
-The controller honours the policy by default from Kubernetes 1.27 on; on older ones the check is skipped.
-Usually wrong: the controller may not set finalizers on pods or claims (its RBAC was changed), the garbage collector
-does not run, or a finalizer on the claim is removed by nobody.",
+This policy must free the disks of removed pods, and must never delete the disk of a pod that still exists.
+The policy whenScaled is set to Delete, the set is scaled down by one pod, and the policy is set back. Judged from the
+Claim watch: the claims of the removed pod, one for each volumeClaimTemplate, must be DELETED after the scale-down was
+requested. No other claim of the set may be deleted or get a deletionTimestamp until the scenario ends.
+If the manifests set whenDeleted: Delete, all claims must get a deletionTimestamp between the deletion of the set and
+the moment when the harness deletes what is left. A claim that stays is a failure if the harness waited for it until the
+timeout.
+Kubernetes honours the policy by default from version 1.27 on; on older versions the check is skipped.
+Common causes: the controller may not set finalizers on pods or claims (changed RBAC); the garbage collector does not
+run; or nothing removes a finalizer on the claim.",
     scenarios: &[Scenario::Claims],
     minimum: &[Need::Acts],
     judge: claim_policy_is_honoured,
@@ -70,15 +71,15 @@ fn released(case: &Case<'_>) -> Judged<Released> {
     let delete = Act::SetClaimPolicy { when_scaled: Retention::Delete };
     let inside = |seq: u64| (begin..=end).contains(&seq);
     let Some(policy) = case.acts(|act| *act == delete).into_iter().find(|policy| inside(policy.asked.seq)) else {
-        return Err(Finding::inconclusive("claims were never let go with their pods", []));
+        return Err(Finding::inconclusive("the claims' policy was never set to Delete", []));
     };
     let Some((proved, _)) = policy.proved else {
-        return Err(unproved(case, &policy, "the set's controller was not seen to know that claims are to go"));
+        return Err(unproved(case, &policy, "no event shows that the set's controller saw the policy Delete"));
     };
     let downs = case.acts(|act| matches!(act, Act::Scale { from, to } if to < from));
     let down = downs.iter().find(|down| is_after(proved.seq)(&down.asked) && inside(down.asked.seq));
     let Some((asked, Act::Scale { from, to })) = down.map(|down| (down.asked.seq, down.act)) else {
-        return Err(Finding::inconclusive("no pod was scaled away while claims were to go", [proved.seq]));
+        return Err(Finding::inconclusive("no pod was scaled down while the policy was Delete", [proved.seq]));
     };
     let away = (*to..*from).map(|index| case.subject.nth(index)).collect();
     let torn_down = case.acts(|act| *act == Act::Teardown).first().map_or(end, |teardown| teardown.asked.seq);
@@ -87,7 +88,7 @@ fn released(case: &Case<'_>) -> Judged<Released> {
 
 fn scaled_away(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     let Released { freed, asked, end, away } = released(case)?;
-    let before = Stretch { within: freed..=asked, when: format!("before the scale-down was asked for (#{asked})") };
+    let before = Stretch { within: freed..=asked, when: format!("before the scale-down was requested (#{asked})") };
     let (mut going, mut gone) = (Vec::new(), Vec::new());
     for (pod, claim) in away.iter().flat_map(|pod| claims_of(case.subject, pod).map(move |claim| (pod, claim))) {
         let Some(life) = assessment.check(claim_before(case, &claim, freed)) else { continue };
@@ -95,7 +96,7 @@ fn scaled_away(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
         let went = before.keeps(life).and_then(|()| went(case, life, pod, &(asked..=end)));
         gone.extend(assessment.check(went).map(|seq| (claim, seq)));
     }
-    let when = format!("while only the claims that {} had at #{asked} were to go", away.join(", "));
+    let when = format!("while only the claims that {} had at #{asked} had to be deleted", away.join(", "));
     let stretch = Stretch { within: freed..=end, when };
     for life in claims_in(case, &stretch.within).filter(|life| !going.contains(&life.uid.as_str())) {
         assessment.check(stretch.keeps(life));
@@ -109,7 +110,7 @@ fn scaled_away(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String> {
     assessment.cite([freed, asked].into_iter().chain(gone.iter().map(|(_, seq)| *seq)));
     let gone = some_of(gone.iter().map(|(claim, seq)| format!("{claim} (DELETED at #{seq})")));
     let stayed = if stay.is_empty() { "there were no others".to_owned() } else { format!("{} stayed", some_of(stay)) };
-    Ok(format!("with {} went {gone}; {stayed}", away.join(", ")))
+    Ok(format!("the claims of {} were deleted: {gone}; {stayed}", away.join(", ")))
 }
 
 /// The record that shows a claim gone after its pod was scaled away.
@@ -123,10 +124,14 @@ fn went(case: &Case<'_>, claim: &ClaimLife, pod: &str, within: &RangeInclusive<u
         return Err(gap);
     }
     let Some(left) = case.timeline.pod_at(pod, asked).and_then(|life| life.deleted).filter(inside) else {
-        return Err(Finding::inconclusive(format!("{pod} was not seen to go in the scale-down (#{asked})"), [asked]));
+        return Err(Finding::inconclusive(
+            format!("{pod} was not seen to be gone after the scale-down (#{asked})"),
+            [asked],
+        ));
     };
-    let told = claim.deleting.filter(inside).map(|mark| format!(" was told to go at #{}, but", mark.seq));
-    let reason = format!("{}{} is there after {pod} went (#{})", named(claim), told.unwrap_or_default(), left.seq);
+    let told = claim.deleting.filter(inside).map(|mark| format!(" was being deleted at #{}, but", mark.seq));
+    let reason =
+        format!("{}{} still existed after {pod} was gone (#{})", named(claim), told.unwrap_or_default(), left.seq);
     Err(in_vain(case, claim, reason, left.seq, end))
 }
 
@@ -139,13 +144,13 @@ fn in_vain(case: &Case<'_>, claim: &ClaimLife, reason: String, from: u64, to: u6
     };
     match case.unmet_waits(from, to).find(names_it) {
         Some(wait) => wait.blame(format!("{reason}: {wait}"), [from, wait.mark.seq]),
-        None => Finding::inconclusive(format!("{reason}, and nobody waited for it to go"), [from]),
+        None => Finding::inconclusive(format!("{reason}, and the harness did not wait for its deletion"), [from]),
     }
 }
 
 fn all_go(case: &Case<'_>, assessment: &mut Assessment, teardown: &Teardown<'_>) -> Judged<String> {
     let gone = teardown.weigh(case, assessment, |claim| is_told_to_go(case, claim, &teardown.stretch))?;
-    Ok(format!("the set's deletion let {gone} go"))
+    Ok(format!("the set's deletion deleted {gone}"))
 }
 
 fn is_told_to_go(case: &Case<'_>, claim: &ClaimLife, stretch: &Stretch) -> Judged<()> {
@@ -155,6 +160,6 @@ fn is_told_to_go(case: &Case<'_>, claim: &ClaimLife, stretch: &Stretch) -> Judge
         return Ok(());
     }
     stretch.unbroken(case)?;
-    let reason = format!("{} was not told to go {}", named(claim), stretch.when);
+    let reason = format!("{} was not deleted {}", named(claim), stretch.when);
     Err(in_vain(case, claim, reason, asked, end))
 }

@@ -10,18 +10,18 @@ use crate::{CaseFile, Check, Finding};
 
 pub(crate) const CLAIMS_SURVIVE_SCALE_DOWN: Check = Check {
     id: "persistence::claims_survive_scale_down",
-    statement: "Under the policy Retain the claims of pods that are scaled away MUST stay, the pods that come back MUST \
-                mount the same claims by UID, and the set's deletion MUST leave the claims.",
+    statement: "With the policy Retain, the claims of pods that are scaled down MUST stay, recreated pods MUST mount \
+                the same claims by UID, and deleting the set MUST NOT delete its claims.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention",
     explain: "\
-Scaling down for a night must not cost the data: a replica that comes back empty is the lucky case, a primary is not.
-Judged from the watches of claims and pods. From the scale-down until the scale-up has ended no claim of a pod that was
-scaled away may be told to go (deletionTimestamp) or be DELETED, and the pod that comes back must mount the same claims,
-by UID. From the set's deletion until the harness deletes the claims itself, none of the set's claims may be told to go.
-Each part is judged where the manifests' persistentVolumeClaimRetentionPolicy says Retain, as it does unless it is set:
-whenScaled for the first, whenDeleted for the second, which needs a teardown in the run.
-Usually wrong: somebody changed the policy on the cluster, an operator or a script cleans up claims that no pod mounts,
-or the claims have an owner that is deleted.",
+Scaling down overnight must not delete data. An empty replica can copy its data again; an empty primary has lost it.
+Judged from the watches of claims and pods. From the scale-down until the end of the scale-up, no claim of a removed pod
+may get a deletionTimestamp or be DELETED, and the recreated pod must mount the same claims, by UID. From the deletion
+of the set until the harness deletes the claims, no claim of the set may get a deletionTimestamp.
+Each part is judged only where persistentVolumeClaimRetentionPolicy in the manifests is Retain, the default: whenScaled
+for the first part, whenDeleted for the second. The second part needs a teardown in the run.
+Common causes: somebody changed the policy on the cluster; an operator or a script deletes claims that no pod mounts; or
+the claims have an owner that is deleted.",
     scenarios: &[Scenario::Scale],
     minimum: &[Need::Acts],
     judge: claims_survive_scale_down,
@@ -62,7 +62,7 @@ fn across_scaling(case: &Case<'_>, assessment: &mut Assessment) -> Judged<String
     let up = up.into_iter().find(|up| (down.asked..=limit).contains(&up.asked.seq));
     let ended = up.as_ref().and_then(|up| up.proved).map(|(mark, _)| mark.seq).filter(|seq| *seq <= limit);
     let within = down.asked..=ended.unwrap_or(limit);
-    let when = format!("after the scale-down to {} was asked for (#{})", down.to, down.asked);
+    let when = format!("after the scale-down to {} was requested (#{})", down.to, down.asked);
     let stretch = Stretch { within, when };
     let away: Vec<String> = (down.to..down.from).map(|index| case.subject.nth(index)).collect();
     let mut kept = Vec::new();

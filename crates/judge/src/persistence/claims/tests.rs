@@ -74,15 +74,15 @@ fn what_the_policy_lets_go_need_not_stay() {
     assert_snapshot!(under(Retention::Delete, Retention::Delete).expect(SURVIVE, Skipped), @"whenScaled is Delete, and whenDeleted is Delete");
     assert_snapshot!(History::good_of(1).without(is_torn_down).expect(SURVIVE, Skipped), @"the set has one pod, which stays, and the set was not deleted");
     let without = with_subject(History::good(), |subject| subject.claims.clear());
-    assert_snapshot!(without.expect(SURVIVE, Skipped), @"the StatefulSet mysql has no volumeClaimTemplates, so it makes no claims");
+    assert_snapshot!(without.expect(SURVIVE, Skipped), @"the StatefulSet mysql has no volumeClaimTemplates, so it has no claims");
     without.expect(POLICY, Skipped);
 }
 
 #[test]
 fn a_claim_that_goes_with_its_pod_fails() {
-    assert_snapshot!(told(asked(UP), "data-mysql-2", "claim 2.1").expect(SURVIVE, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #527, after the scale-down to 1 was asked for (#492)");
+    assert_snapshot!(told(asked(UP), "data-mysql-2", "claim 2.1").expect(SURVIVE, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #527, after the scale-down to 1 was requested (#492)");
     let gone = |history: &mut History| going(history, EventType::Deleted, "data-mysql-1", "claim 1.1");
-    assert_snapshot!(History::good().preceded(proved(UP), gone).expect(SURVIVE, Fail), @"the claim data-mysql-1 (uid claim 1.…) was DELETED at #539, after the scale-down to 1 was asked for (#492)");
+    assert_snapshot!(History::good().preceded(proved(UP), gone).expect(SURVIVE, Fail), @"the claim data-mysql-1 (uid claim 1.…) was DELETED at #539, after the scale-down to 1 was requested (#492)");
     // A claim that was terminating before belongs to a pod that stays, or is deleted for another reason.
     told(asked(UP), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
     told(asked(DOWN), "data-mysql-2", "claim 2.1").expect(SURVIVE, Inconclusive);
@@ -91,9 +91,9 @@ fn a_claim_that_goes_with_its_pod_fails() {
 #[test]
 fn a_claim_that_was_told_before_the_scaling_fails_once_it_is_gone() {
     let told = told(asked(DOWN), "data-mysql-2", "claim 2.1");
-    assert_snapshot!(told.expect(SURVIVE, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) had been told to go (#492) before #493");
+    assert_snapshot!(told.expect(SURVIVE, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) was already being deleted (#492) before #493");
     let gone = told.preceded(asked(UP), |history| going(history, EventType::Deleted, "data-mysql-2", "claim 2.1"));
-    assert_snapshot!(gone.expect(SURVIVE, Fail), @"the claim data-mysql-2 (uid claim 2.…) was DELETED at #528, after the scale-down to 1 was asked for (#493)");
+    assert_snapshot!(gone.expect(SURVIVE, Fail), @"the claim data-mysql-2 (uid claim 2.…) was DELETED at #528, after the scale-down to 1 was requested (#493)");
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn each_template_makes_a_claim_that_must_stay() {
     good.expect(SURVIVE, Pass);
     good.expect(POLICY, Pass);
     let lost = |history: &mut History| going(history, EventType::Modified, "logs-mysql-2", "second claim 2.1");
-    assert_snapshot!(good.clone().preceded(asked(UP), lost).expect(SURVIVE, Fail), @"the claim logs-mysql-2 (uid second c…) was told to go at #533, after the scale-down to 1 was asked for (#498)");
+    assert_snapshot!(good.clone().preceded(asked(UP), lost).expect(SURVIVE, Fail), @"the claim logs-mysql-2 (uid second c…) was being deleted at #533, after the scale-down to 1 was requested (#498)");
     let kept = good.without(|what| of_claim(what, "second claim 2.1", EventType::Deleted));
-    assert_snapshot!(kept.expect(POLICY, Inconclusive), @"the claim logs-mysql-2 (uid second c…) was told to go at #1388, but is there after mysql-2 went (#1384), and nobody waited for it to go");
+    assert_snapshot!(kept.expect(POLICY, Inconclusive), @"the claim logs-mysql-2 (uid second c…) was being deleted at #1388, but still existed after mysql-2 was gone (#1384), and the harness did not wait for its deletion");
 }
 
 #[test]
@@ -132,16 +132,16 @@ fn a_scaling_that_was_not_seen_leaves_it_open() {
     let place = stuck.records.iter().position(|record| asked(UP)(&record.what)).expect("a scale-up");
     stuck.records.truncate(place + 1);
     stuck.expired("mysql-1 Ready", "Pending, not Ready");
-    assert_snapshot!(stuck.expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527): `mysql-1 Ready` was awaited for 300.0 s; last seen: Pending, not Ready (#528)");
+    assert_snapshot!(stuck.expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527): `mysql-1 Ready` was not reached within 300.0 s; last seen: Pending, not Ready (#528)");
     let not_seen = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "2.4");
     assert_snapshot!(History::good().without(not_seen).expect(SURVIVE, Inconclusive), @"the set was not seen to be scaled up (#527)");
     let unbound = |what: &What| of_claim(what, "claim 1.1", EventType::Added);
-    assert_snapshot!(History::good().without(unbound).expect(SURVIVE, Inconclusive), @"the claim data-mysql-1 was not there before #492");
+    assert_snapshot!(History::good().without(unbound).expect(SURVIVE, Inconclusive), @"the claim data-mysql-1 did not exist before #492");
 }
 
 #[test]
 fn a_lost_stretch_leaves_it_open_and_excuses_nothing() {
-    assert_snapshot!(History::good().lost(KIND, asked(UP)).expect(SURVIVE, Inconclusive), @"the PersistentVolumeClaim watch lost a stretch of history at #527: 410 Gone: too old resource version");
+    assert_snapshot!(History::good().lost(KIND, asked(UP)).expect(SURVIVE, Inconclusive), @"the PersistentVolumeClaim watch has a gap at #527: 410 Gone: too old resource version");
     History::good().lost(KIND, asked(Act::DeleteClaims)).expect(SURVIVE, Inconclusive);
     History::good().lost(KIND, asked(DOWN)).expect(SURVIVE, Pass);
     told(asked(UP), "data-mysql-2", "claim 2.1").lost(KIND, asked(UP)).expect(SURVIVE, Fail);
@@ -152,7 +152,7 @@ fn a_lost_stretch_leaves_it_open_and_excuses_nothing() {
 
 #[test]
 fn claims_that_go_with_their_set_fail() {
-    assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1511, after the set's deletion was asked for (#1503)");
+    assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was being deleted at #1511, after the set's deletion was requested (#1503)");
     told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
     // Claims of others, and those in the manifests, are deleted for other reasons.
     told(asked(Act::DeleteClaims), "backups", "claim of backups").expect(SURVIVE, Pass);
@@ -168,15 +168,15 @@ fn claims_that_go_with_their_set_fail() {
 #[test]
 fn a_teardown_that_did_not_come_to_the_claims_leaves_it_open() {
     let midway = told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").without(asked(Act::DeleteClaims));
-    assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#1503) did not come to the deletion of the claims");
+    assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#1503) did not reach the deletion of the claims");
     let none = History::good_of(1).without(|what| matches!(what, What::Object(event) if event.object_kind == KIND));
-    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set was there when its deletion was asked for (#629)");
+    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set existed when its deletion was requested (#629)");
 }
 
 #[test]
 fn exactly_the_claims_of_the_pod_that_went_pass() {
-    assert_snapshot!(History::good().expect(POLICY, Pass), @"with mysql-2 went data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed");
-    assert_snapshot!(History::good_of(1).expect(POLICY, Pass), @"with mysql-0 went data-mysql-0 (DELETED at #564); there were no others");
+    assert_snapshot!(History::good().expect(POLICY, Pass), @"the claims of mysql-2 were deleted: data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed");
+    assert_snapshot!(History::good_of(1).expect(POLICY, Pass), @"the claims of mysql-0 were deleted: data-mysql-0 (DELETED at #564); there were no others");
 }
 
 #[test]
@@ -213,14 +213,14 @@ fn staying() -> History {
 
 #[test]
 fn a_claim_that_does_not_go_fails_where_it_was_awaited() {
-    assert_snapshot!(staying().expect(POLICY, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) is there after mysql-2 went (#1376), and nobody waited for it to go");
+    assert_snapshot!(staying().expect(POLICY, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) still existed after mysql-2 was gone (#1376), and the harness did not wait for its deletion");
     let awaited = |what: &'static str| {
         move |history: &mut History| {
             history.expired(what, "there, and not told to go");
         }
     };
     let in_vain = staying().preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
-    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1380)");
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) still existed after mysql-2 was gone (#1376): `the claim data-mysql-2 gone` was not reached within 300.0 s; last seen: there, and not told to go (#1380)");
     staying().preceded(proved(AWAY), awaited("the claim data-mysql-20 gone")).expect(POLICY, Inconclusive);
     staying()
         .preceded(proved(AWAY), |history| {
@@ -229,7 +229,7 @@ fn a_claim_that_does_not_go_fails_where_it_was_awaited() {
         .expect(POLICY, Inconclusive);
     let told = |history: &mut History| going(history, EventType::Modified, "data-mysql-2", "claim 2.1");
     let told = staying().preceded(proved(AWAY), told).preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
-    assert_snapshot!(told.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1380, but is there after mysql-2 went (#1376): `the claim data-mysql-2 gone` was awaited for 300.0 s; last seen: there, and not told to go (#1381)");
+    assert_snapshot!(told.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1380, but still existed after mysql-2 was gone (#1376): `the claim data-mysql-2 gone` was not reached within 300.0 s; last seen: there, and not told to go (#1381)");
     let lost = staying().lost(KIND, proved(AWAY));
     lost.preceded(proved(AWAY), awaited("the claim data-mysql-2 gone")).expect(POLICY, Inconclusive);
 }
@@ -240,15 +240,15 @@ fn a_claim_whose_pod_did_not_go_is_not_to_blame() {
     let stuck = staying().without(there).preceded(proved(AWAY), |history| {
         history.expired("the claim data-mysql-2 gone", "there, and not told to go");
     });
-    assert_snapshot!(stuck.expect(POLICY, Inconclusive), @"mysql-2 was not seen to go in the scale-down (#1373)");
+    assert_snapshot!(stuck.expect(POLICY, Inconclusive), @"mysql-2 was not seen to be gone after the scale-down (#1373)");
 }
 
 #[test]
 fn a_claim_that_goes_too_early_or_without_its_pod_fails() {
-    assert_snapshot!(told(asked(AWAY), "data-mysql-2", "claim 2.1").expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1373, before the scale-down was asked for (#1374)");
-    assert_snapshot!(told(proved(AWAY), "data-mysql-1", "claim 1.1").expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was told to go at #1380, while only the claims that mysql-2 had at #1373 were to go");
-    assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was told to go at #1381, while only the claims that mysql-2 had at #1373 were to go");
-    assert_snapshot!(told(asked(FREED), "data-mysql-0", "claim 0.1").expect(POLICY, Inconclusive), @"the claim data-mysql-0 (uid claim 0.…) had been told to go (#1370) before #1371");
+    assert_snapshot!(told(asked(AWAY), "data-mysql-2", "claim 2.1").expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1373, before the scale-down was requested (#1374)");
+    assert_snapshot!(told(proved(AWAY), "data-mysql-1", "claim 1.1").expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was being deleted at #1380, while only the claims that mysql-2 had at #1373 had to be deleted");
+    assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was being deleted at #1381, while only the claims that mysql-2 had at #1373 had to be deleted");
+    assert_snapshot!(told(asked(FREED), "data-mysql-0", "claim 0.1").expect(POLICY, Inconclusive), @"the claim data-mysql-0 (uid claim 0.…) was already being deleted (#1370) before #1371");
     told(asked(FREED), "data-mysql-2", "claim 2.1").expect(POLICY, Inconclusive);
     // A claim that is deleted after the scenario, and one of somebody else.
     told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(POLICY, Pass);
@@ -267,21 +267,21 @@ fn the_claim_of_a_pod_that_came_back_must_stay() {
         history.bound("data-mysql-2", "claim 2.7", "pv-new");
         going(history, EventType::Modified, "data-mysql-2", "claim 2.7");
     });
-    assert_snapshot!(again.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was told to go at #1385, while only the claims that mysql-2 had at #1373 were to go");
+    assert_snapshot!(again.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1385, while only the claims that mysql-2 had at #1373 had to be deleted");
 }
 
 #[test]
 fn a_policy_that_was_not_seen_to_be_set_leaves_it_open() {
     let acts = |act: Act| move |what: &What| matches!(what, What::Fault(fault) if fault.act == act);
-    assert_snapshot!(History::good().without(acts(FREED)).expect(POLICY, Inconclusive), @"claims were never let go with their pods");
-    assert_snapshot!(History::good().without(acts(AWAY)).expect(POLICY, Inconclusive), @"no pod was scaled away while claims were to go");
+    assert_snapshot!(History::good().without(acts(FREED)).expect(POLICY, Inconclusive), @"the claims' policy was never set to Delete");
+    assert_snapshot!(History::good().without(acts(AWAY)).expect(POLICY, Inconclusive), @"no pod was scaled down while the policy was Delete");
     let not_seen = History::good().without(proved(FREED)).preceded(asked(AWAY), |history| {
         history.expired("generation 8 seen", "generation 7 of 8");
     });
-    assert_snapshot!(not_seen.expect(POLICY, Inconclusive), @"the set's controller was not seen to know that claims are to go (#1370): `generation 8 seen` was awaited for 300.0 s; last seen: generation 7 of 8 (#1372)");
+    assert_snapshot!(not_seen.expect(POLICY, Inconclusive), @"no event shows that the set's controller saw the policy Delete (#1370): `generation 8 seen` was not reached within 300.0 s; last seen: generation 7 of 8 (#1372)");
     History::good().lost(KIND, asked(HELD)).expect(POLICY, Inconclusive);
     let unbound = |what: &What| of_claim(what, "claim 0.1", EventType::Added);
-    assert_snapshot!(History::good().without(unbound).expect(POLICY, Inconclusive), @"the claim data-mysql-0 was not there before #1370");
+    assert_snapshot!(History::good().without(unbound).expect(POLICY, Inconclusive), @"the claim data-mysql-0 did not exist before #1370");
 }
 
 /// The teardown also follows a scenario that was cut short, and deletes everything.
@@ -314,14 +314,14 @@ fn deleting(stays: &[&str]) -> History {
 
 #[test]
 fn claims_that_must_go_with_their_set_pass_when_they_do() {
-    assert_snapshot!(deleting(&[]).expect(POLICY, Pass), @"with mysql-2 went data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed; the set's deletion let data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2 go");
+    assert_snapshot!(deleting(&[]).expect(POLICY, Pass), @"the claims of mysql-2 were deleted: data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed; the set's deletion deleted data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2");
     // Without a teardown nothing is known of it, and nothing is required.
     deleting(&[]).without(is_torn_down).expect(POLICY, Pass);
 }
 
 #[test]
 fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
-    assert_snapshot!(deleting(&["data-mysql-1"]).expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1503), and nobody waited for it to go");
+    assert_snapshot!(deleting(&["data-mysql-1"]).expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was not deleted after the set's deletion was requested (#1503), and the harness did not wait for its deletion");
     let awaited = |history: &mut History| {
         history.expired("the claim data-mysql-1 told to go", "there, and not told to go");
     };
@@ -334,12 +334,12 @@ fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
     });
     of_others.expect(POLICY, Inconclusive);
     let in_vain = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), awaited);
-    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not told to go after the set's deletion was asked for (#1503): `the claim data-mysql-1 told to go` was awaited for 300.0 s; last seen: there, and not told to go (#1514)");
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not deleted after the set's deletion was requested (#1503): `the claim data-mysql-1 told to go` was not reached within 300.0 s; last seen: there, and not told to go (#1514)");
     let lost = in_vain.clone().lost(KIND, asked(Act::DeleteClaims));
     lost.expect(POLICY, Inconclusive);
     in_vain.without(asked(Act::DeleteClaims)).expect(POLICY, Inconclusive);
     let early = deleting(&["data-mysql-1"]);
     let early = early
         .preceded(asked(Act::Teardown), |history| going(history, EventType::Modified, "data-mysql-1", "claim 1.1"));
-    assert_snapshot!(early.expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) had been told to go (#1503) before #1504");
+    assert_snapshot!(early.expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was already being deleted (#1503) before #1504");
 }

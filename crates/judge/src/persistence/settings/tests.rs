@@ -45,21 +45,21 @@ fn every_deviation_is_named() {
 #[test]
 fn a_server_that_does_not_know_a_setting_leaves_it_open() {
     let unknown = told("mysql-2", error(1193, "Unknown system variable 'relay_log_recovery'"));
-    assert_snapshot!(unknown.expect(SETTINGS, Inconclusive), @"the server of mysql-2 does not know a setting (error 1193: Unknown system variable 'relay_log_recovery'), so nothing is known of how it keeps commits (#32)");
+    assert_snapshot!(unknown.expect(SETTINGS, Inconclusive), @"the server of mysql-2 does not know a setting (error 1193: Unknown system variable 'relay_log_recovery'), so its durability is unknown (#32)");
     // A wrong value of another server is a failure all the same.
     set(unknown, "mysql-0", ["0", "1", "1"]).expect(SETTINGS, Fail);
 }
 
 #[test]
 fn a_server_that_does_not_tell_leaves_it_open() {
-    assert_snapshot!(told("mysql-2", refused()).expect(SETTINGS, Inconclusive), @"mysql-2, asked for its settings of durability, could not be reached: connection refused (#32)");
+    assert_snapshot!(told("mysql-2", refused()).expect(SETTINGS, Inconclusive), @"mysql-2, asked for its durability settings, could not be reached: connection refused (#32)");
     told("mysql-2", broken()).expect(SETTINGS, Inconclusive);
     told("mysql-2", error(1045, "Access denied")).expect(SETTINGS, Inconclusive);
     told("mysql-2", SqlAnswer::Rows(Vec::new())).expect(SETTINGS, Inconclusive);
     let without = SqlAnswer::Rows(vec![row([("sync_binlog", "1"), ("innodb_flush_log_at_trx_commit", "1")])]);
-    assert_snapshot!(told("mysql-2", without).expect(SETTINGS, Inconclusive), @"mysql-2 did not tell its relay_log_recovery (#32)");
+    assert_snapshot!(told("mysql-2", without).expect(SETTINGS, Inconclusive), @"mysql-2 did not return its relay_log_recovery (#32)");
     let unasked = History::good().without(|what| matches!(what, What::Sql(sql) if sql.question == Question::Settings));
-    assert_snapshot!(unasked.expect(SETTINGS, Inconclusive), @"mysql-0 was not asked for its settings of durability after all pods were Ready; mysql-1 was not asked for its settings of durability after all pods were Ready; mysql-2 was not asked for its settings of durability after all pods were Ready");
+    assert_snapshot!(unasked.expect(SETTINGS, Inconclusive), @"mysql-0 was not asked for its durability settings after all pods were Ready; mysql-1 was not asked for its durability settings after all pods were Ready; mysql-2 was not asked for its durability settings after all pods were Ready");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_cluster_of_somebody_else_need_not_go() {
             (run.run_id, run.cluster) = ("steadfast-1".into(), "kind cluster steadfast-1 (3 nodes)".into());
         }
     });
-    assert_snapshot!(named.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
+    assert_snapshot!(named.expect(TEARDOWN, Inconclusive), @"the cluster that the run created was not deleted");
     let another = named.edit(|what| {
         if let What::Run(run) = what {
             run.run_id = "steadfast-1-abcdef".into();
@@ -98,7 +98,7 @@ fn a_list_that_was_taken_too_early_leaves_it_open() {
     listed_before(SnapshotOf::LeftoverObjects, |what| run_step(what, "delete the cluster")).expect(TEARDOWN, Pass);
     listed_before(SnapshotOf::LeftoverResources, cluster_deletion_ended).expect(TEARDOWN, Inconclusive);
     let unended = History::good().without(cluster_deletion_ended);
-    assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run made did not end (#1527)");
+    assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run created did not end (#1527)");
     for act in [Act::Teardown, Act::DeleteClaims] {
         History::good().without(asked(act)).expect(TEARDOWN, Inconclusive);
     }
@@ -123,13 +123,13 @@ fn what_the_watches_did_not_see_go_is_in_doubt_unless_it_is_listed() {
     for (kind, name, uid) in LAST {
         let not_seen = History::good().without(|what| goes(what, kind, uid));
         let reason = not_seen.expect(TEARDOWN, Inconclusive);
-        assert!(reason.starts_with(&format!("{kind} {name} was not seen to go")), "{reason}");
+        assert!(reason.starts_with(&format!("{kind} {name} was not seen to be gone")), "{reason}");
         not_seen
             .clone()
             .lost(kind, |what| matches!(what, What::Fault(it) if it.act == Act::Teardown))
             .expect(TEARDOWN, Pass);
         let listed = listing_object(not_seen, kind, name);
-        assert!(listed.expect(TEARDOWN, Fail).starts_with("after the teardown remain"));
+        assert!(listed.expect(TEARDOWN, Fail).starts_with("left after the teardown"));
     }
 }
 
@@ -146,7 +146,7 @@ fn a_service_that_was_not_seen_to_go_is_in_doubt() {
     };
     let stays = seen(&[EventType::Added]);
     let reason = stays.expect(TEARDOWN, Inconclusive);
-    assert!(reason.starts_with("Service mysql-h was not seen to go"), "{reason}");
+    assert!(reason.starts_with("Service mysql-h was not seen to be gone"), "{reason}");
     seen(&[EventType::Added, EventType::Deleted]).expect(TEARDOWN, Pass);
 }
 
@@ -163,23 +163,23 @@ fn what_the_watches_see_long_after_the_list_fails() {
         history.pass_ms(20_000);
         shown(&mut history);
         let reason = history.expect(TEARDOWN, Fail);
-        assert!(reason.starts_with(&format!("{kind} {name} was there")), "{reason}");
+        assert!(reason.starts_with(&format!("{kind} {name} still existed")), "{reason}");
     }
 }
 
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed (#1528)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"the remains of the cluster that the run created were not listed (#1528)");
     let failed = unlisted.clone().failing("delete the cluster", "the engine does not answer");
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"what remains of the cluster that the run made was not listed: its deletion failed: the engine does not answer (#1528)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"the remains of the cluster that the run created were not listed: its deletion failed: the engine does not answer (#1528)");
     let unended = unlisted.clone().without(cluster_deletion_ended);
     let reason = unended.expect(TEARDOWN, Inconclusive);
-    assert!(reason.starts_with("what remains of the cluster that the run made was not listed"), "{reason}");
+    assert!(reason.starts_with("the remains of the cluster that the run created were not listed"), "{reason}");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
-    assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run made was not deleted");
+    assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run created was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"after the teardown remain (#1529): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"left after the teardown (#1529): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"after the teardown remain (#1524): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"left after the teardown (#1524): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }
@@ -204,7 +204,7 @@ fn a_list_that_is_not_there_leaves_it_open() {
     leaving(SnapshotOf::LeftoverObjects, &json!("?")).expect(TEARDOWN, Inconclusive);
 }
 
-/// A good run in which the last pod's claim was not seen to go, and an object is seen this long after the list.
+/// A good run in which the last pod's claim was not seen to be gone, and an object is seen this long after the list.
 fn seen_after(us: u64, kind: &str, name: &str, uid: &str) -> History {
     let mut history = History::good().without(|what| goes(what, "PersistentVolumeClaim", "claim 0.1"));
     let listed_us = history.records.iter().rfind(|record| of_the_objects(&record.what)).expect("a list").at_us;
@@ -245,6 +245,6 @@ fn only_an_object_that_is_listed_by_kind_and_name_is_told_once() {
     for (kind, name) in [("PersistentVolumeClaim", "another"), ("Secret", "data-mysql-0")] {
         let listed = listing_object(late.clone(), kind, name);
         let reason = listed.expect(TEARDOWN, Fail);
-        assert!(reason.contains("PersistentVolumeClaim data-mysql-0 was there"), "{reason}");
+        assert!(reason.contains("PersistentVolumeClaim data-mysql-0 still existed"), "{reason}");
     }
 }

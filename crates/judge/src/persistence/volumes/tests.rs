@@ -33,7 +33,7 @@ fn a_claim_that_goes_while_its_pod_is_to_stay_fails() {
     for history in [told_to_go_after(2_001), created_before(2_001)] {
         let reason = history.expect(VOLUME, Fail);
         assert!(reason.starts_with("the claim data-mysql-2 was DELETED"), "{reason}");
-        assert!(reason.ends_with("while mysql-2 (uid 2.1) was on it"), "{reason}");
+        assert!(reason.ends_with("while mysql-2 (uid 2.1) used it"), "{reason}");
     }
 }
 
@@ -41,7 +41,7 @@ fn a_claim_that_goes_while_its_pod_is_to_stay_fails() {
 fn what_two_watches_tell_may_be_two_seconds_apart() {
     for history in [told_to_go_after(2_000), created_before(2_000)] {
         let reason = history.expect(VOLUME, Inconclusive);
-        assert!(!reason.contains("was on it"), "{reason}");
+        assert!(!reason.contains("used it"), "{reason}");
     }
 }
 

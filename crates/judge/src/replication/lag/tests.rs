@@ -26,8 +26,8 @@ fn verdict(looks: usize, unanswered: usize, change: impl Fn(&mut Percentiles, &m
 #[test]
 fn so_many_looks_decide_and_one_less_does_not() {
     assert_eq!(verdict(FEWEST, 0, |_, _| {}), Pass);
-    assert_snapshot!(concluded(FEWEST - 1, 0, |_, _| {}).1, @"mysql-1 was looked at 19 times at rest: 20 are needed to decide");
-    assert_snapshot!(concluded(1, 3, |_, _| {}).1, @"mysql-1 was looked at 1 times at rest, and 3 without an answer: 20 are needed to decide");
+    assert_snapshot!(concluded(FEWEST - 1, 0, |_, _| {}).1, @"mysql-1 was read from 19 times at rest: 20 reads are needed to decide");
+    assert_snapshot!(concluded(1, 3, |_, _| {}).1, @"mysql-1 was read from 1 times at rest, and 3 without an answer: 20 reads are needed to decide");
     // However many of them are unanswered.
     assert_eq!(verdict(1, 3, |_, silence| silence.while_ready = 3), Inconclusive);
 }

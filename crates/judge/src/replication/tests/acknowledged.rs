@@ -43,7 +43,7 @@ fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
 
 #[test]
 fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
-    assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and nothing else (0 were refused, 32 never answered), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; server-kill: kill the server in mysql-0; delete-all: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; node-pause: pause worker, unpause worker; node-stop: stop worker, start worker; dns-replace: replace the DNS servers; apiserver-kill: kill the API server; the longest time without an acknowledged write was 2.5 s");
+    assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and no others (0 were refused, 32 had no answer), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; server-kill: kill the server in mysql-0; delete-all: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; node-pause: pause worker, unpause worker; node-stop: stop worker, start worker; dns-replace: replace the DNS servers; apiserver-kill: kill the API server; the longest time without an acknowledged write was 2.5 s");
     // A single pod has no replica, but it has clients all the same.
     History::good_of(1).expect(LOST, Pass);
 }
@@ -112,7 +112,7 @@ fn an_account_that_is_not_complete_leaves_it_open_and_still_tells_of_losses() {
             }
         })
     };
-    assert_snapshot!(forgets(&[2, 3, 7]).expect(LOST, Inconclusive), @"the witness never told what became of the writes 2, 3, 7");
+    assert_snapshot!(forgets(&[2, 3, 7]).expect(LOST, Inconclusive), @"the witness never reported the outcome of the writes 2, 3, 7");
     let nothing = SqlAnswer::Rows(vec![row([("ids", "2"), ("duplicates", "")])]);
     forgets(&[2]).answering("mysql-0", Question::Entries, nothing).expect(LOST, Fail);
     // A refused write that is there is a failure even if the account is not complete.
@@ -130,7 +130,7 @@ fn an_account_that_is_not_complete_leaves_it_open_and_still_tells_of_losses() {
             told = told.take().or_else(|| entries.writes.first().cloned());
         }
     });
-    assert!(twice.expect(LOST, Inconclusive).contains("told of write 1 twice"));
+    assert!(twice.expect(LOST, Inconclusive).contains("reported write 1 twice"));
 }
 
 /// A good run in which the witness lost its node after the third write and then skipped the ids from 4 to 9.
@@ -158,7 +158,7 @@ fn all_holding(history: History, there: &Intervals) -> History {
 #[test]
 fn what_a_witness_cannot_know_of_decides_nothing_and_is_told() {
     let reason = witness_lost().expect(LOST, Pass);
-    assert!(reason.contains("never answered, and whether 4-9 were sent died with a node of the witness)"), "{reason}");
+    assert!(reason.contains("it is unknown whether 4-9 were sent, because the witness's node died)"), "{reason}");
     let there: Intervals = held().parse().expect("ids");
     let moved: Intervals = there.iter().map(|id| if id < 4 { id } else { id + 6 }).collect();
     // Some of them were sent.
@@ -195,7 +195,7 @@ fn without_the_last_batch() -> History {
 #[test]
 fn what_the_witness_never_came_to_tell_of_blames_nobody() {
     let reason = without_the_last_batch().expect(LOST, Inconclusive);
-    assert!(reason.contains(", of which the witness never told"), "{reason}");
+    assert!(reason.contains(", which the witness never reported"), "{reason}");
     let beyond = format!("{},999999", held());
     let rows = SqlAnswer::Rows(vec![row([("ids", &beyond), ("duplicates", "")])]);
     let reason = without_the_last_batch().answering("mysql-0", Question::Entries, rows).expect(LOST, Fail);
@@ -214,13 +214,13 @@ fn the_last_id_that_the_witness_tells_decides() {
     };
     told(History::good(), last).expect(LOST, Pass);
     let reason = told(History::good(), last + 1).expect(LOST, Inconclusive);
-    assert_eq!(reason, format!("the witness never told what became of the writes {}", last + 1));
+    assert_eq!(reason, format!("the witness never reported the outcome of the writes {}", last + 1));
     // Without the last id, the next one may have been used.
     let next = format!("{},{}", held(), last + 1);
     holding("mysql-0", &next, "").expect(LOST, Inconclusive);
     told(holding("mysql-0", &next, ""), last).expect(LOST, Fail);
     let reason = told(without_the_last_batch(), last).expect(LOST, Inconclusive);
-    assert!(reason.contains("the witness never told what became of the writes"), "{reason}");
+    assert!(reason.contains("the witness never reported the outcome of the writes"), "{reason}");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_table_that_was_read_before_the_ledger_ended_says_nothing() {
         What::Sql(sql) if sql.question == Question::Entries && sql.pod == "mysql-1" => sql.took_us = 5_000_000,
         _ => {}
     });
-    assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for the writes that it holds before the ledger had ended (#1499)");
+    assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for its writes before the ledger had ended (#1499)");
     // A pod that is asked again after the end is judged by that answer alone.
     let nothing = row([("ids", "1"), ("duplicates", "")]);
     let again = History::good().told_before(is_table, |what| {
@@ -260,7 +260,7 @@ fn a_ledger_that_was_not_seen_to_end_leaves_it_open() {
 fn nothing_written_or_nothing_done_proves_nothing() {
     History::good().without(|what| matches!(what, What::Entries(_))).expect(LOST, Inconclusive);
     let disrupted = |what: &What| matches!(what, What::Fault(fault) if fault.act != Act::StopLedger);
-    assert_snapshot!(History::good().without(disrupted).expect(LOST, Inconclusive), @"nothing was disrupted, so nothing was in danger");
+    assert_snapshot!(History::good().without(disrupted).expect(LOST, Inconclusive), @"nothing was disrupted, so no write was at risk");
 }
 
 /// A run on a cluster whose pods must not be disturbed.

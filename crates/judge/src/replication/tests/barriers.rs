@@ -77,7 +77,7 @@ fn a_barrier_that_belongs_to_no_disruption_is_not_held_against_one() {
 
 #[test]
 fn what_a_disruption_was_not_recovered_from_by_is_told() {
-    assert_snapshot!(History::good().telling("mysql-1", drained, "gtid_set", "").expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915): the barrier of mysql-1 proves nothing: it waited for no transaction (#922)");
+    assert_snapshot!(History::good().telling("mysql-1", drained, "gtid_set", "").expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: not all replicas were seen to catch up (#915): the barrier of mysql-1 proves nothing: it waited for no transaction (#922)");
 }
 
 /// A good run in which a question was asked twice at a checkpoint, with another first answer.
@@ -170,7 +170,7 @@ fn every_channel_runs_and_one_follows_the_first_pod() {
     with_channel("Replica_IO_Running", "No").expect(BACK, Fail);
     let elsewhere = with_channel("Replica_IO_Running", "Yes").telling("mysql-1", |_| true, "Source_Host", "nowhere");
     let reason = elsewhere.expect(FOLLOW, Fail);
-    assert!(reason.starts_with("mysql-1 follows `nowhere`, `nowhere`, not `mysql-0."), "{reason}");
+    assert!(reason.starts_with("mysql-1 replicates from `nowhere`, `nowhere`, not from `mysql-0."), "{reason}");
 }
 
 /// Edits what MariaDB servers have and waited for, given as the last number.
@@ -218,7 +218,7 @@ fn what_a_replica_has_of_its_own_is_errant_in_whatever_domain() {
         (pod == "mysql-1" && column == "gtid_executed").then(|| format!("0-100-{},0-101-99", last - 1))
     });
     let reason = behind.expect(SAME, Fail);
-    assert!(reason.contains("mysql-1 misses 0-100-8..8 of mysql-0 and has 0-101-99"), "{reason}");
+    assert!(reason.contains("mysql-1 lacks 0-100-8..8 of mysql-0 and has 0-101-99"), "{reason}");
 }
 
 #[test]

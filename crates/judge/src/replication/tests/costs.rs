@@ -22,7 +22,7 @@ fn held_to(change: impl Fn(&mut Budgets)) -> History {
 #[test]
 fn a_good_run_passes_and_one_pod_is_skipped() {
     assert_snapshot!(History::good().expect(RECOVERS, Pass), @"15 disruptions: recovered from after 6.9 s at most (roll: update the pods from index 2 on … delete mysql-2 (6 acts)), and without an acknowledged write for 2.5 s at most (drain: drain worker, uncordon worker)");
-    assert_snapshot!(History::good().expect(LAG, Pass), @"behind at rest: mysql-1 by 2.0 ms in half of 31 looks, 2.0 ms in 99 of 100, 2.0 ms at most; mysql-2 by 2.0 ms in half of 31 looks, 2.0 ms in 99 of 100, 2.0 ms at most");
+    assert_snapshot!(History::good().expect(LAG, Pass), @"behind at rest: mysql-1 by 2.0 ms in half of 31 reads, 2.0 ms in 99 of 100, 2.0 ms at most; mysql-2 by 2.0 ms in half of 31 reads, 2.0 ms in 99 of 100, 2.0 ms at most");
     for check in [RECOVERS, LAG] {
         History::good_of(1).expect(check, Skipped);
     }
@@ -35,7 +35,7 @@ fn a_recovery_that_takes_longer_than_its_budget_fails() {
 
 #[test]
 fn an_outage_that_is_longer_than_its_budget_fails() {
-    assert_snapshot!(held_to(|budgets| budgets.outage_ms = 2_000).expect(RECOVERS, Fail), @"restart: delete mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#213); unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1: no write was acknowledged for 2.5 s, not within 2.0 s (#244); server-kill: kill the server in mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#297); and 4 more of the kind");
+    assert_snapshot!(held_to(|budgets| budgets.outage_ms = 2_000).expect(RECOVERS, Fail), @"restart: delete mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#213); unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1: no write was acknowledged for 2.5 s, not within 2.0 s (#244); server-kill: kill the server in mysql-0: no write was acknowledged for 2.5 s, not within 2.0 s (#297); and 4 more like this");
 }
 
 /// The checkpoint after a drain.
@@ -46,7 +46,7 @@ fn drained(checkpoint: &Checkpoint) -> bool {
 #[test]
 fn a_replica_that_never_catches_up_again_fails() {
     let history = History::good().telling("mysql-1", drained, "reached", "0");
-    assert_snapshot!(history.expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: mysql-1 had not caught up in the end (#915, #922)");
+    assert_snapshot!(history.expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: mysql-1 had not caught up at the end (#915, #922)");
 }
 
 #[test]
@@ -54,14 +54,14 @@ fn what_nobody_looked_for_leaves_it_open() {
     let barrier =
         |what: &What| matches!(what, What::Sql(sql) if drained(&sql.checkpoint) && sql.question == Question::Barrier);
     let not_seen = History::good().without(barrier);
-    assert_snapshot!(not_seen.clone().expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: nobody saw every replica catch up (#915)");
+    assert_snapshot!(not_seen.clone().expect(RECOVERS, Inconclusive), @"drain: drain worker, uncordon worker: not all replicas were seen to catch up (#915)");
     let healed = |what: &What| matches!(what, What::Fault(fault) if matches!(fault.act, Act::Uncordon { .. }));
     let waits = |last_seen: &'static str| {
         not_seen.clone().preceded(healed, |history| {
             history.expired("mysql-2 Ready", last_seen);
         })
     };
-    assert_snapshot!(waits("Pending").expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: not recovered from (#916): `mysql-2 Ready` was awaited for 300.0 s; last seen: Pending (#915)");
+    assert_snapshot!(waits("Pending").expect(RECOVERS, Fail), @"drain: drain worker, uncordon worker: no recovery (#916): `mysql-2 Ready` was not reached within 300.0 s; last seen: Pending (#915)");
     waits("ErrImagePull").expect(RECOVERS, Inconclusive);
     History::good().without(|what| matches!(what, What::Entries(_))).expect(RECOVERS, Inconclusive);
     History::good().without(|what| matches!(what, What::Fault(_))).expect(RECOVERS, Inconclusive);
@@ -87,7 +87,7 @@ fn a_scenario_that_was_left_out_does_not_excuse_one_that_disrupted_nothing() {
 fn a_disruption_that_is_not_proved_leaves_it_open() {
     let proof =
         |what: &What| matches!(what, What::Fault(fault) if fault.act == Act::RestartDns && fault.proof.is_some());
-    assert_snapshot!(History::good().without(proof).expect(RECOVERS, Inconclusive), @"that it came to `replace the DNS servers` is not proved, so nothing was recovered from (#1192)");
+    assert_snapshot!(History::good().without(proof).expect(RECOVERS, Inconclusive), @"the act `replace the DNS servers` is not proved, so there was nothing to recover from (#1192)");
 }
 
 /// A good run in which the witness wrote nothing in a scenario, from its first act on.
@@ -113,14 +113,14 @@ fn unwritten(scenario: Scenario) -> History {
 
 #[test]
 fn where_nobody_wanted_to_write_no_outage_is_known() {
-    assert_snapshot!(unwritten(Scenario::DeleteAll).expect(RECOVERS, Inconclusive), @"delete-all: delete every pod at once: nobody wanted to write for 6.9 s, so no outage would show (#389)");
+    assert_snapshot!(unwritten(Scenario::DeleteAll).expect(RECOVERS, Inconclusive), @"delete-all: delete every pod at once: nothing tried to write for 6.9 s, so an outage would not show (#389)");
     for scenario in
         [Scenario::Restart, Scenario::Unready, Scenario::ServerKill, Scenario::Scale, Scenario::Roll, Scenario::Drain]
     {
         let reason = unwritten(scenario).expect(RECOVERS, Inconclusive);
-        assert!(reason.contains(&format!("{scenario}: ")) && reason.contains("nobody wanted to write"), "{reason}");
+        assert!(reason.contains(&format!("{scenario}: ")) && reason.contains("nothing tried to write"), "{reason}");
         let reason = unwritten(scenario).expect("replication::no_acknowledged_write_is_lost", Inconclusive);
-        assert!(reason.contains("nobody wanted to write"), "{reason}");
+        assert!(reason.contains("nothing tried to write"), "{reason}");
     }
     // An outage that was too long before is known all the same.
     let history = held_to(|budgets| budgets.outage_ms = 2_000);
@@ -166,12 +166,12 @@ fn looked_at(found: impl Fn(u64) -> Option<u64>) -> History {
 #[test]
 fn a_look_without_an_answer_is_late() {
     let silent = |which: fn(u64) -> bool| looked_at(move |index| (!which(index)).then_some(2_000));
-    assert_snapshot!(silent(|index| index % 10 != 0).expect(LAG, Fail), @"mysql-1 was Ready and left 180 of 200 looks at rest without an answer (#17)");
+    assert_snapshot!(silent(|index| index % 10 != 0).expect(LAG, Fail), @"mysql-1 was Ready but did not answer 180 of 200 reads at rest (#17)");
     silent(|index| index % 2 == 0).expect(LAG, Fail);
     silent(|index| index <= 21).expect(LAG, Fail);
-    assert_snapshot!(silent(|index| index <= 20).expect(LAG, Inconclusive), @"of 200 looks at mysql-1 at rest 20 had no answer and 0 were late");
+    assert_snapshot!(silent(|index| index <= 20).expect(LAG, Inconclusive), @"of 200 reads from mysql-1 at rest 20 had no answer and 0 were late");
     silent(|index| index <= 3).expect(LAG, Inconclusive);
-    assert_snapshot!(silent(|index| index <= 2).expect(LAG, Pass), @"behind at rest: mysql-1 by 2.0 ms in half of 198 looks, 2.0 ms in 99 of 100, 2.0 ms at most; 2 more had no answer; mysql-2 by 0.0 ms in half of 200 looks, 0.0 ms in 99 of 100, 0.0 ms at most");
+    assert_snapshot!(silent(|index| index <= 2).expect(LAG, Pass), @"behind at rest: mysql-1 by 2.0 ms in half of 198 reads, 2.0 ms in 99 of 100, 2.0 ms at most; 2 more had no answer; mysql-2 by 0.0 ms in half of 200 reads, 0.0 ms in 99 of 100, 0.0 ms at most");
     // A replica that never answers may not let the witness in at all.
     silent(|_| true).expect(LAG, Inconclusive);
     // Late samples and unanswered ones count together.
@@ -211,7 +211,7 @@ fn looking(pod: &str, mut behind: impl FnMut(u64) -> Option<u64>) -> History {
 
 #[test]
 fn a_replica_that_stays_behind_fails() {
-    assert_snapshot!(looking("mysql-2", |_| Some(5_000_000)).expect(LAG, Fail), @"mysql-2 was behind at rest by 5.0 s in half of 31 looks, 5.0 s in 99 of 100, 5.0 s at most, not within 1.0 s (#1481)");
+    assert_snapshot!(looking("mysql-2", |_| Some(5_000_000)).expect(LAG, Fail), @"mysql-2 was behind at rest by 5.0 s in half of 31 reads, 5.0 s in 99 of 100, 5.0 s at most, not within 1.0 s (#1481)");
     held_to(|budgets| budgets.lag_ms = 1).expect(LAG, Fail);
 }
 
@@ -229,7 +229,7 @@ fn looks_while_something_is_disrupted_do_not_count() {
 
 #[test]
 fn too_few_looks_decide_nothing() {
-    assert_snapshot!(looking("mysql-1", |_| None).expect(LAG, Inconclusive), @"mysql-1 was looked at 0 times at rest, and 31 without an answer: 20 are needed to decide");
+    assert_snapshot!(looking("mysql-1", |_| None).expect(LAG, Inconclusive), @"mysql-1 was read from 0 times at rest, and 31 without an answer: 20 reads are needed to decide");
     let silent = History::good().edit(|what| {
         if let What::Entries(entries) = what {
             entries.lags.clear();

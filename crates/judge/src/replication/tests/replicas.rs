@@ -39,7 +39,7 @@ fn servers_without_a_uuid_are_known_by_their_rows() {
 
 #[test]
 fn a_good_run_passes_and_one_pod_is_skipped() {
-    assert_snapshot!(History::good().expect(BACK, Pass), @"had what they had before and caught up by themselves, counted from Ready: mysql-1 after 0.3 s, mysql-2 after 0.3 s");
+    assert_snapshot!(History::good().expect(BACK, Pass), @"had the same rows as before and caught up on their own, counted from Ready: mysql-1 after 0.3 s, mysql-2 after 0.3 s");
     assert_snapshot!(History::good().expect(JOINS, Pass), @"mysql-3 has the transactions of mysql-0, its tables and all 19 rows of the ledger");
     for check in [BACK, JOINS] {
         History::good_of(1).expect(check, Skipped);
@@ -63,7 +63,7 @@ fn a_replica_that_does_not_go_on_by_itself_fails() {
 #[test]
 fn a_replica_that_begins_anew_fails() {
     let other = format!("{UUID}9");
-    assert_snapshot!(History::good().telling("mysql-1", back, "server_uuid", &other).expect(BACK, Fail), @"mysql-1 was the server 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#180) and is 3e11fa47-71ca-11e1-9e33-c80aa9429569 now (#188): it did not resume, it began anew");
+    assert_snapshot!(History::good().telling("mysql-1", back, "server_uuid", &other).expect(BACK, Fail), @"mysql-1 had server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429561 (#180) and now has 3e11fa47-71ca-11e1-9e33-c80aa9429569 (#188): it started as a new server");
     let nothing = SqlAnswer::Rows(Vec::new());
     let mut first = true;
     let empty = History::good().edit(|what| {
@@ -116,7 +116,7 @@ fn a_replica_that_was_told_or_not_asked_leaves_it_open() {
 #[test]
 fn a_new_replica_that_lacks_something_fails() {
     let purged = History::good().telling("mysql-3", joined, "reached", "0");
-    assert_snapshot!(purged.expect(JOINS, Fail), @"mysql-3 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-19` once a new replica had joined (#637)");
+    assert_snapshot!(purged.expect(JOINS, Fail), @"mysql-3 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-19` after a new replica had joined (#637)");
     History::good().telling("mysql-3", joined, "gtid_executed", "").expect(JOINS, Fail);
     History::good().telling("mysql-3", joined, "checksum", "1").expect(JOINS, Fail);
     History::good().telling("mysql-3", joined, "Source_Host", "10.0.0.1").expect(JOINS, Fail);
@@ -138,7 +138,7 @@ fn a_new_replica_that_was_not_asked_leaves_it_open() {
             history.expired("mysql-3 Ready", last_seen);
         })
     };
-    assert_snapshot!(waits("Running, not Ready").expect(JOINS, Fail), @"mysql-3 did not join: `mysql-3 Ready` was awaited for 300.0 s; last seen: Running, not Ready (#675)");
+    assert_snapshot!(waits("Running, not Ready").expect(JOINS, Fail), @"mysql-3 did not join: `mysql-3 Ready` was not reached within 300.0 s; last seen: Running, not Ready (#675)");
     waits("0/3 nodes are available").expect(JOINS, Inconclusive);
 }
 
@@ -171,9 +171,9 @@ fn what_is_written_meanwhile_is_neither_missing_nor_errant() {
     // A transaction that the primary never had is errant, and one that was waited for is missing.
     let has = |set: &str| written_to_meanwhile(recovered, 16).telling("mysql-1", recovered, "gtid_executed", set);
     let reason = has(&format!("{UUID}0:1-18,{UUID}1:1")).expect(SAME, Fail);
-    assert!(reason.contains(&format!("mysql-1 has {UUID}1:1, which mysql-0 has not")), "{reason}");
+    assert!(reason.contains(&format!("mysql-1 has {UUID}1:1, which mysql-0 does not have")), "{reason}");
     let reason = has(&format!("{UUID}0:1-15")).expect(SAME, Fail);
-    assert!(reason.contains(&format!("mysql-1 misses {UUID}0:16 of mysql-0")), "{reason}");
+    assert!(reason.contains(&format!("mysql-1 lacks {UUID}0:16 of mysql-0")), "{reason}");
     // At the end nobody should write.
     let reason = written_to_meanwhile(settled, 26).expect(SAME, Inconclusive);
     assert!(reason.contains("mysql-0 was written to"), "{reason}");

@@ -33,8 +33,8 @@ fn with_semi_sync_of(ids: RangeInclusive<u64>, told: Option<bool>) -> History {
 
 #[test]
 fn who_is_not_to_wait_is_skipped() {
-    assert_snapshot!(History::good().expect(WAIT, Skipped), @"commits are not asked to wait for a replica: `--semi-sync` does");
-    assert_snapshot!(History::good_of(1).with_semi_sync().expect(WAIT, Skipped), @"the set has one pod: there is nobody to replicate to");
+    assert_snapshot!(History::good().expect(WAIT, Skipped), @"commits do not wait for a replica; `--semi-sync` makes them wait");
+    assert_snapshot!(History::good_of(1).with_semi_sync().expect(WAIT, Skipped), @"the set has one pod: there is no replica");
 }
 
 #[test]

@@ -12,7 +12,7 @@ impl<'a> Rules<'a> {
     pub(super) fn server(&self, it: &Difference) -> Ruling {
         let server = |state: &'a State| state.servers.iter().find(|server| server.pod == it.object);
         let (Some(before), Some(after)) = (server(self.before), server(self.after)) else {
-            return Ruling(Class::Open, Some("nobody read what it says of itself".to_owned()));
+            return Ruling(Class::Open, Some("its server was not queried".to_owned()));
         };
         // Trouble is a defect of the state itself, and the values that it kept from being read are empty.
         let unread = |trouble: &Option<String>, value: &Value| trouble.is_some() && is_empty(value);
@@ -34,7 +34,7 @@ impl<'a> Rules<'a> {
         let own = name.strip_prefix(SCHEMA).is_some_and(|rest| rest.starts_with(['.', '`']));
         let changed = !it.before.is_null() && !it.after.is_null();
         if self.is_unseen() && !own && (changed || it.before.is_null()) {
-            return Ruling(Class::Open, Some("others may have written to it".to_owned()));
+            return Ruling(Class::Open, Some("other clients may have written to it".to_owned()));
         }
         Class::Wrong.into()
     }
@@ -54,7 +54,7 @@ fn transactions(before: &str, after: &str) -> Ruling {
     if foreign.is_empty() {
         return Class::Allowed.into();
     }
-    wrong(format!("{} wrote what nobody wrote before", foreign.join(", ")))
+    wrong(format!("new transactions by unknown servers: {}", foreign.join(", ")))
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -60,7 +60,7 @@ impl<'a> Rules<'a> {
             ("containers", _) => allowed_if(remade),
             ("revision", _) | ("labels", "controller-revision-hash") if remade => Class::Allowed.into(),
             ("revision", _) | ("labels", "controller-revision-hash") => {
-                wrong(format!("a pod that is created now is to be of {expected}"))
+                wrong(format!("a pod created now must have {expected}"))
             }
             ("labels", _) => allowed_if(is_clusters_own(it)),
             _ => Class::Wrong.into(),
@@ -87,7 +87,7 @@ impl<'a> Rules<'a> {
             Classed {
                 difference,
                 class: Class::Open,
-                why: Some("its node was to be drained, and it stayed".to_owned()),
+                why: Some("it stayed although its node was to be drained".to_owned()),
             }
         })
     }

@@ -48,7 +48,7 @@ fn pods_that_are_bound_to_the_node_go_one_after_the_other() {
     History::upgraded().expect(MOVES, Pass);
     // The second pod begins to terminate while the first one still exists.
     let both = first_pod_stays(History::upgraded());
-    assert_snapshot!(both.expect(MOVES, Fail), @"mysql-2 was told to go before mysql-0 was gone, during the upgrade of the node worker (#176)");
+    assert_snapshot!(both.expect(MOVES, Fail), @"mysql-2 was deleted before mysql-0 was gone, during the upgrade of the node worker (#176)");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn pods_that_are_bound_to_no_node_must_not_be_away_together() {
             state.pods[pod].node = Some("worker2".into());
         }
     });
-    assert_snapshot!(elsewhere.expect(MOVES, Fail), @"mysql-0, mysql-2 were away at the same time during the upgrade of the node worker (#176)");
+    assert_snapshot!(elsewhere.expect(MOVES, Fail), @"mysql-0, mysql-2 were unavailable at the same time during the upgrade of the node worker (#176)");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn another_pod_on_the_node_does_not_bind_an_evicted_one_to_it() {
         }
     });
     let reason = crossed.expect(MOVES, Fail);
-    assert!(reason.contains("mysql-0, mysql-2 were away at the same time"), "{reason}");
+    assert!(reason.contains("mysql-0, mysql-2 were unavailable at the same time"), "{reason}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_pod_that_went_after_the_next_one_was_told_to_fails() {
         told(history, "mysql-0", "0.1", EventType::Deleted, false, true);
     });
     let reason = first_pod_stays(late).expect(MOVES, Fail);
-    assert!(reason.contains("mysql-2 was told to go before mysql-0 was gone"), "{reason}");
+    assert!(reason.contains("mysql-2 was deleted before mysql-0 was gone"), "{reason}");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_pod_on_another_node_must_not_be_away_meanwhile() {
         told(history, "mysql-2", "2.2", EventType::Modified, false, false);
         told(history, "mysql-2", "2.2", EventType::Modified, true, false);
     });
-    assert_snapshot!(flips.expect(MOVES, Fail), @"mysql-1, mysql-2 were away at the same time during the upgrade of the node worker2 (#200)");
+    assert_snapshot!(flips.expect(MOVES, Fail), @"mysql-1, mysql-2 were unavailable at the same time during the upgrade of the node worker2 (#200)");
     // An event before the drain is not the drain's fault, and a pod that was away before does not count.
     let is_drain = |what: &What| matches!(what, What::Fault(it) if it.act == Act::Drain { node: "worker2".into() });
     let before = History::upgraded().preceded(is_drain, |history| {
@@ -113,7 +113,7 @@ fn a_lost_stretch_leaves_it_to_the_states() {
         told(history, "mysql-2", "2.2", EventType::Modified, false, false);
         history.gap("Pod");
     });
-    assert_snapshot!(lost.expect(MOVES, Pass), @"control-plane had no pod of the set; mysql-0, mysql-2 on worker were each replaced once, one at a time, in a step of 11.0 s; mysql-1 on worker2 was replaced, in a step of 8.7 s; #201: history lost during the upgrade of the node worker2, where the comparison of states decides");
+    assert_snapshot!(lost.expect(MOVES, Pass), @"control-plane had no pod of the set; mysql-0, mysql-2 on worker were each replaced once, one at a time, in a step of 11.0 s; mysql-1 on worker2 was replaced, in a step of 8.7 s; #201: the watch has a gap during the upgrade of the node worker2, so the comparison of states decides there");
     let wrong = lost.with_states(AFTER_WORKER2, |state| state.pods[2].containers[0].restarts = 1);
     assert_snapshot!(wrong.expect(MOVES, Fail), @"mysql-2: containers/mysql/restarts was `0`, is `1`, during the upgrade of the node worker2 (#192, #212)");
 }
@@ -121,7 +121,7 @@ fn a_lost_stretch_leaves_it_to_the_states() {
 #[test]
 fn a_pod_that_came_without_having_been_seen_leaves_it_open() {
     let of_life = |what: &What| matches!(what, What::Object(event) if event.object["metadata"]["uid"] == "1.2");
-    assert_snapshot!(History::upgraded().without(of_life).expect(MOVES, Inconclusive), @"no pod was seen to take the place of mysql-1 (#192, #210)");
+    assert_snapshot!(History::upgraded().without(of_life).expect(MOVES, Inconclusive), @"no pod was seen to replace mysql-1 (#192, #210)");
 }
 
 #[test]
@@ -131,18 +131,18 @@ fn a_pod_that_was_not_seen_to_go_leaves_it_open() {
         _ => false,
     };
     let reason = History::upgraded().without(goes).expect(MOVES, Inconclusive);
-    assert!(reason.contains("mysql-2 (uid 2.1) was not seen to go"), "{reason}");
+    assert!(reason.contains("mysql-2 (uid 2.1) was not seen to be gone"), "{reason}");
 }
 
 #[test]
 fn the_pod_that_came_is_the_one_of_the_state() {
     let other = History::upgraded().with_states(AFTER_WORKER2, |state| state.pods[1].uid = "1.3".into());
-    assert_snapshot!(other.expect(MOVES, Inconclusive), @"mysql-1 (uid 1.2) was seen to come, and the state has another one (1.3, #210)");
+    assert_snapshot!(other.expect(MOVES, Inconclusive), @"mysql-1 (uid 1.2) was seen to be created, but the state has another pod (1.3, #210)");
     let ready = |what: &What| match what {
         What::Object(event) => event.event == EventType::Modified && event.object["metadata"]["uid"] == "1.2",
         _ => false,
     };
-    assert_snapshot!(History::upgraded().without(ready).expect(MOVES, Inconclusive), @"mysql-1 (uid 1.2) was not seen to be Ready, and the state has it so (#210)");
+    assert_snapshot!(History::upgraded().without(ready).expect(MOVES, Inconclusive), @"mysql-1 (uid 1.2) was not seen to be Ready, but it is Ready in the state (#210)");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_pod_that_stayed_on_a_drained_node_leaves_it_open() {
     };
     let history = History::upgraded().with_states(AFTER_WORKER2, stayed);
     let reason = history.expect(MOVES, Inconclusive);
-    assert!(reason.contains("its node was to be drained, and it stayed"), "{reason}");
+    assert!(reason.contains("it stayed although its node was to be drained"), "{reason}");
     // A restart of its containers meanwhile still counts against the upgrade.
     history.with_states(AFTER_WORKER2, |state| state.pods[1].containers[0].restarts = 1).expect(MOVES, Fail);
 }
@@ -171,7 +171,7 @@ fn stuck(outcome: WaitOutcome, last_seen: &str) -> History {
 
 #[test]
 fn a_pod_that_does_not_come_back_keeps_the_state_from_being_read() {
-    assert_snapshot!(stuck(WaitOutcome::Expired, "Pending, ContainerCreating").expect(MOVES, Fail), @"after `drain worker2` (#194) not every pod was seen to come back: `mysql-1 Ready under a new UID` was awaited for 300.0 s; last seen: Pending, ContainerCreating (#210)");
+    assert_snapshot!(stuck(WaitOutcome::Expired, "Pending, ContainerCreating").expect(MOVES, Fail), @"after `drain worker2` (#194) not all pods were seen to come back: `mysql-1 Ready under a new UID` was not reached within 300.0 s; last seen: Pending, ContainerCreating (#210)");
     let no_image = WaitOutcome::Impossible("ErrImagePull".into());
     stuck(no_image, "Pending").expect(MOVES, Inconclusive);
     let unawaited = stuck(WaitOutcome::Met, "Ready");

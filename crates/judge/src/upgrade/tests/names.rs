@@ -37,7 +37,7 @@ fn servers_that_do_not_agree_fail() {
         it.rcode = Some("NXDOMAIN".into());
         it.data.clear();
     });
-    assert_snapshot!(history.expect(MATRIX, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without a record by coredns-b over UDP from namespace steadfast (#156)");
+    assert_snapshot!(history.expect(MATRIX, Fail), @"A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane: mysql-1 by coredns-a over UDP from namespace steadfast, but NXDOMAIN without records by coredns-b over UDP from namespace steadfast (#156)");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_code_is_part_of_the_answer() {
 #[test]
 fn an_answer_that_did_not_come_leaves_it_open() {
     let silent = answering(AFTER_CONTROL_PLANE, |it| of_pod(it) && it.server == "coredns-b", |it| it.rcode = None);
-    assert_snapshot!(silent.expect(MATRIX, Inconclusive), @"coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane (#156); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node control-plane (#169); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node worker (#192); and 2 more of the kind");
+    assert_snapshot!(silent.expect(MATRIX, Inconclusive), @"coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the control plane on control-plane (#156); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node control-plane (#169); coredns-b gave no answer to A of mysql-1.mysql-h.steadfast.svc.cluster.local after the node worker (#192); and 2 more like this");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn what_was_not_asked_leaves_it_open() {
     ] {
         without(wanted).expect(MATRIX, Inconclusive);
     }
-    assert_snapshot!(without(|it| it.transport == Transport::Tcp).expect(MATRIX, Inconclusive), @"DNS was asked over one transport only after the control plane on control-plane (#156); DNS was asked over one transport only after the node control-plane (#169); DNS was asked over one transport only after the node worker (#192); and 1 more of the kind");
+    assert_snapshot!(without(|it| it.transport == Transport::Tcp).expect(MATRIX, Inconclusive), @"DNS was queried over only one transport after the control plane on control-plane (#156); DNS was queried over only one transport after the node control-plane (#169); DNS was queried over only one transport after the node worker (#192); and 1 more like this");
 }
 
 #[test]

@@ -9,11 +9,11 @@ use crate::{Level, judge};
 
 #[test]
 fn a_governing_service_that_is_not_there() {
-    assert_snapshot!(found(&[("serviceName: db", "serviceName: bd")]), @"26:16 no-governing-service: StatefulSet db names the Service `bd`, which the manifests do not hold (no such Service)");
+    assert_snapshot!(found(&[("serviceName: db", "serviceName: bd")]), @"26:16 no-governing-service: StatefulSet db names the Service `bd`, which is not in the manifests (no such Service)");
     assert_snapshot!(found(&[("  serviceName: db\n", "")]), @"23:18 no-governing-service: StatefulSet db names no Service (has no serviceName)");
     let (here, there) = ("kind: Service\nmetadata: {name: db", "kind: StatefulSet\nmetadata: {name: db");
     let (here_in_a, there_in_b) = (format!("{here}, namespace: a"), format!("{there}, namespace: b"));
-    assert_snapshot!(found(&[(here, &here_in_a), (there, &there_in_b)]), @"26:16 no-governing-service: StatefulSet db names the Service `db`, which the manifests do not hold (no such Service)");
+    assert_snapshot!(found(&[(here, &here_in_a), (there, &there_in_b)]), @"26:16 no-governing-service: StatefulSet db names the Service `db`, which is not in the manifests (no such Service)");
     silent(&[&[(here, &here_in_a)]]);
 }
 
@@ -25,7 +25,7 @@ fn a_governing_service_with_an_address() {
     alone.add(&Text::alone("db.yaml", text), Dialect::Kubectl).expect("YAML");
     let levels: Vec<_> = judge(alone).findings.iter().map(|it| (it.rule.id, it.level)).collect();
     assert_eq!(levels, [("service-not-headless", Level::Warning)]);
-    assert_snapshot!(found(&[("clusterIP: None", "clusterIP: 10.96.0.9")]), @"5:14 service-not-headless: Service db, which gives the pods their names, is not headless (is to be None)");
+    assert_snapshot!(found(&[("clusterIP: None", "clusterIP: 10.96.0.9")]), @"5:14 service-not-headless: Service db, which gives the pods their names, is not headless (must be None)");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn ports_without_a_name() {
 #[test]
 fn pods_that_are_published_before_they_are_ready() {
     let published = ("clusterIP: None", "clusterIP: None\n  publishNotReadyAddresses: true");
-    assert_snapshot!(found(&[published]), @"6:29 not-ready-published: the name db also leads to pods that are not Ready (also for clients)");
+    assert_snapshot!(found(&[published]), @"6:29 not-ready-published: the name db also resolves to pods that are not Ready (also for clients)");
     let second = "apiVersion: v1\nkind: Service\nmetadata: {name: clients}\nspec: {selector: {app: db}}\n---\n";
     silent(&[&[published, ("apiVersion: apps/v1", &format!("{second}apiVersion: apps/v1"))]]);
 }
@@ -68,7 +68,7 @@ const CONFIGURED: &str = "        - {name: data, mountPath: /data}
 fn data_that_is_not_on_a_claim() {
     assert_snapshot!(found(&[("mountPath: /var/lib/mysql", "mountPath: /var/lib/mysql-files")]), @"45:9 data-outside-claim: container `server` mounts nothing at its data directory /var/lib/mysql (nothing at /var/lib/mysql)");
     assert_snapshot!(found(&[(&format!("        volumeMounts:\n{MOUNT}"), "")]), @"34:15 data-outside-claim: container `server` mounts nothing at its data directory /var/lib/mysql (nothing at /var/lib/mysql)");
-    assert_snapshot!(found(&[(MOUNT, &format!("{}      volumes: [{{name: tmp, emptyDir: {{}}}}]\n", MOUNT.replace("data", "tmp")))]), @"46:18 data-outside-claim: container `server` has its data directory /var/lib/mysql on a volume that goes with the pod (goes with the pod)");
+    assert_snapshot!(found(&[(MOUNT, &format!("{}      volumes: [{{name: tmp, emptyDir: {{}}}}]\n", MOUNT.replace("data", "tmp")))]), @"46:18 data-outside-claim: container `server` has its data directory /var/lib/mysql on a volume that is deleted with the pod (deleted with the pod)");
     assert_snapshot!(found(&[("mysqld --", "mysqld --datadir=/data/db --")]), @"45:9 data-outside-claim: container `server` mounts nothing at its data directory /data/db (nothing at /data/db)");
     silent(&[
         &[("/var/lib/mysql}", "/var/lib/}")],
@@ -85,8 +85,8 @@ fn data_that_is_not_on_a_claim() {
 fn claims_that_are_deleted() {
     let policy = |policy: &str| format!("replicas: 3\n  persistentVolumeClaimRetentionPolicy: {policy}");
     assert_snapshot!(found(&[("replicas: 3", &policy("{whenScaled: Delete, whenDeleted: Delete}"))]), @"
-    26:54 claims-deleted: claims are deleted when StatefulSet db is scaled down (the rows go with the claim)
-    26:75 claims-deleted: claims are deleted when StatefulSet db is deleted (the rows go with the claim)
+    26:54 claims-deleted: claims are deleted when StatefulSet db is scaled down (deletes the rows)
+    26:75 claims-deleted: claims are deleted when StatefulSet db is deleted (deletes the rows)
     ");
     silent(&[&[("replicas: 3", &policy("{whenScaled: Retain}"))]]);
 }
@@ -94,7 +94,7 @@ fn claims_that_are_deleted() {
 #[test]
 fn a_storage_class_that_the_manifests_do_not_bring() {
     let named = ("spec: {accessModes", "spec: {storageClassName: fast, accessModes");
-    assert_snapshot!(found(&[named]), @"49:30 storage-class-absent: claim `data` names the StorageClass `fast`, which the manifests do not bring (not among the manifests)");
+    assert_snapshot!(found(&[named]), @"49:30 storage-class-absent: claim `data` names the StorageClass `fast`, which is not in the manifests (not among the manifests)");
     let brought = |object: &str| format!("{object}\n---\napiVersion: apps/v1");
     let class = brought("apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: fast}");
     let volume = brought("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\nspec: {storageClassName: fast}");
@@ -108,7 +108,7 @@ fn a_storage_class_that_the_manifests_do_not_bring() {
 
 #[test]
 fn tags_that_move() {
-    assert_snapshot!(found(&[("mysql:8.4.6", "mysql:8.4")]), @"35:16 image-tag-moves: container `server` runs mysql:8.4, a tag that moves (`8.4` is no full version)");
+    assert_snapshot!(found(&[("mysql:8.4.6", "mysql:8.4")]), @"35:16 image-tag-moves: container `server` runs mysql:8.4, a tag that may refer to another version later (`8.4` is no full version)");
     assert_snapshot!(found(&[("mysql:8.4.6", "registry.example:5000/mysql")]), @"35:16 image-tag-moves: container `server` runs registry.example:5000/mysql without a tag (no tag means latest)");
     for tag in ["8", "8.4", "v8.4", "8.0-debian", "latest", "lts", "oracle"] {
         assert!(found(&[("mysql:8.4.6", &format!("mysql:{tag}"))]).contains("image-tag-moves"), "{tag}");
@@ -152,8 +152,8 @@ fn a_grace_period_that_is_too_short() {
 #[test]
 fn a_container_that_says_nothing_of_its_needs() {
     let given = "        resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}\n";
-    assert_snapshot!(found(&[(given, "")]), @"34:15 no-resources: container `server` has no memory request, no memory limit and no CPU request (does not say what it needs)");
-    assert_snapshot!(found(&[("limits: {memory: 1Gi}", "limits: {cpu: 1}")]), @"44:9 no-resources: container `server` has no memory request and no memory limit (does not say what it needs)");
+    assert_snapshot!(found(&[(given, "")]), @"34:15 no-resources: container `server` has no memory request, no memory limit and no CPU request (incomplete resources)");
+    assert_snapshot!(found(&[("limits: {memory: 1Gi}", "limits: {cpu: 1}")]), @"44:9 no-resources: container `server` has no memory request and no memory limit (incomplete resources)");
     let range = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: a}\n---\napiVersion: apps/v1";
     silent(&[
         &[("requests: {cpu: 1}, limits: {memory: 1Gi}", "limits: {memory: 1Gi, cpu: 1}")],
@@ -164,6 +164,6 @@ fn a_container_that_says_nothing_of_its_needs() {
 
 #[test]
 fn pods_without_an_order() {
-    assert_snapshot!(found(&[("replicas: 3", "replicas: 3\n  podManagementPolicy: Parallel")]), @"26:24 parallel-pods: StatefulSet db starts and ends its pods all at once (no order)");
+    assert_snapshot!(found(&[("replicas: 3", "replicas: 3\n  podManagementPolicy: Parallel")]), @"26:24 parallel-pods: StatefulSet db starts and stops all its pods at once (no order)");
     silent(&[&[("replicas: 3", "replicas: 3\n  podManagementPolicy: OrderedReady")]]);
 }

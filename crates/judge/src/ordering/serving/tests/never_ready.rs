@@ -36,7 +36,7 @@ fn a_pod_that_crashes_until_its_time_is_up_fails_also_if_it_is_the_last_or_the_o
 #[test]
 fn a_pod_that_prepares_itself_in_vain_fails_and_one_of_which_nothing_ran_leaves_it_open() {
     let pending = || last_one_waits(3, "Pending, not Ready, PodInitializing", WaitOutcome::Expired);
-    assert_snapshot!(pending().expect(SERVING, Inconclusive), @"mysql-2 was never Ready: `mysql-2 Ready` was awaited for 300.0 s; last seen: Pending, not Ready, PodInitializing (#16)");
+    assert_snapshot!(pending().expect(SERVING, Inconclusive), @"mysql-2 was never Ready: `mysql-2 Ready` was not reached within 300.0 s; last seen: Pending, not Ready, PodInitializing (#16)");
     let mut crashed = pending();
     let status = json!({"phase": "Pending", "initContainerStatuses": [
         {"name": "prepare", "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}},
