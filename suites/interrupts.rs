@@ -141,7 +141,7 @@ impl Run {
         let output = program(self.folder.path()).args(["down", "nothing"]).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let cluster = self.cluster().unwrap_or_default();
-        if text.contains(&format!("removed {cluster}, which a killed run had left")) {
+        if text.contains(&format!("removed {cluster}, which a killed run left")) {
             return Ok(());
         }
         Err(format!("it did not sweep {cluster}:\n{text}{}", String::from_utf8_lossy(&output.stderr)).into())

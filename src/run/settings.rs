@@ -13,14 +13,14 @@ use crate::evidence::{Disrupts, Expect, Scenario};
 use crate::scenario::plan;
 use crate::workload::{self, Loaded, Sources};
 
-/// What becomes of the cluster, or of the workload on a cluster that was there, after the run.
+/// When to keep the cluster, or the workload on an existing cluster, after the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Keep {
-    /// It is removed.
+    /// Remove everything.
     Never,
-    /// It stays if a check did not pass.
+    /// Keep everything if a check did not pass.
     OnFailure,
-    /// It stays.
+    /// Keep everything.
     Always,
 }
 

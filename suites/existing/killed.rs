@@ -197,9 +197,10 @@ pub fn beside_each_other(made: &Made) -> Result<(), Failed> {
                 return Err(format!("beside {third}: {status:?}\n{}", run.said()).into());
             }
         }
-        let removed: Vec<&str> = down.lines().filter(|line| line.starts_with("removed what ")).collect();
+        let removed: Vec<&str> = down.lines().filter(|line| line.starts_with("removed the objects ")).collect();
+        let expected = format!("removed the objects that {third} created");
         let (own, there) = (classes[0].is_some() && classes[0] != classes[1], runs.there(None)?);
-        if own && classes.len() == 2 && there.is_empty() && removed == [format!("removed what {third} had made")] {
+        if own && classes.len() == 2 && there.is_empty() && removed == [expected] {
             return Ok(());
         }
         Err(format!("their classes: {classes:?}, {third} was killed, `down` said: {down}, left: {there:?}").into())
