@@ -59,7 +59,7 @@ impl Settings {
     fn namespaces_are_fit(&self) -> Result<(), RunError> {
         let Target::Context { namespaces: Some([workload, witness]), .. } = &self.target else { return Ok(()) };
         if workload == witness {
-            let why = "the workload is in it, and a witness asks from another one";
+            let why = "the workload uses it, and the second witness needs another namespace";
             return Err(RunError::BadNamespace { name: witness.clone(), why });
         }
         names::usable(witness.clone()).map(drop)

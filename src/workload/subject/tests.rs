@@ -70,7 +70,7 @@ fn one_of_several_sets_is_named() {
     let error = named(&manifests, "web").expect_err("there is none").to_string();
     assert_eq!(
         error,
-        "the manifests hold no StatefulSet `web` (there is StatefulSet db, StatefulSet other); correct --statefulset"
+        "the manifests contain no StatefulSet `web` (there is StatefulSet db, StatefulSet other); correct --statefulset"
     );
     choose(&mut manifests, &hints("other"));
     let order: Vec<&str> = manifests.iter().filter(|manifest| is_set(manifest)).map(Manifest::name).collect();
@@ -119,5 +119,5 @@ fn objects_agree_on_a_namespace_or_the_one_that_does_not_is_named() {
     let brought = parse("ns.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n").expect("YAML");
     assert_eq!(namespace(&brought, None).expect("one").as_deref(), Some("a"));
     let error = namespace(&manifests, Some("b")).expect_err("two").to_string();
-    assert_eq!(error, "Service db names the namespace `a`, but the run uses `b`; use one for all");
+    assert_eq!(error, "Service db sets the namespace `a`, but the run uses `b`; use the same namespace everywhere");
 }
