@@ -70,7 +70,7 @@ fn what_changed_is_seen() -> Result<(), Failed> {
 /// A refused run names the missing flag, and the same cluster identity that kubectl shows.
 fn unconfirmed(made: &Made) -> Result<(), Failed> {
     let said = refused(made, &["--kubeconfig", &path(made)])?;
-    let flag = format!("say so by --cluster-uid {}", bystanders::identity(made)?);
+    let flag = format!("add --cluster-uid {}", bystanders::identity(made)?);
     if said.stderr.contains(&flag) { Ok(()) } else { Err(said.stderr.into()) }
 }
 

@@ -226,7 +226,7 @@ fn killed(checkpoint: &Checkpoint) -> Result<(), Failed> {
 fn a_second_signal() -> Result<(), Failed> {
     let mut run = Run::until(&Checkpoint::Container)?;
     run.signal("INT")?;
-    run.wait_for(&Checkpoint::Said("once more ends at once"))?;
+    run.wait_for(&Checkpoint::Said("interrupt again to stop at once"))?;
     run.signal("INT")?;
     let begun = Instant::now();
     let code = run.end(CLEAN_WITHIN)?;

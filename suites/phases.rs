@@ -140,7 +140,7 @@ fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let others = older_cluster.namespaces()?;
     let before = older_cluster.before(&[]);
     older_cluster.cut_short(&before, "witnessed", "INT")?;
-    older_cluster.call(&["after"], 2, &["did not come to its end"])?;
+    older_cluster.call(&["after"], 2, &["did not finish"])?;
     older_cluster.cut_short(&before, "deployed", "KILL")?;
     older_cluster.call(&["before"], 0, &["steadfast after --state"])?;
     let (made, state) = (older_cluster.namespaces()?, std::fs::read_to_string(older_cluster.state())?);

@@ -167,8 +167,9 @@ pub enum RunError {
     #[error(transparent)]
     Witness(#[from] crate::probe::WitnessError),
     /// The clean-up did not finish.
-    #[error("the run's objects in the namespace {namespace} could not be deleted within {limit:?}; delete them by \
-             hand")]
+    #[error(
+        "the run's objects in the namespace {namespace} could not be deleted within {limit:?}; delete them by hand"
+    )]
     NotTornDown {
         /// The namespace.
         namespace: String,

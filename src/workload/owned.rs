@@ -44,8 +44,8 @@ pub enum ApplyError {
     },
     /// The API server does not serve a kind.
     #[error(
-        "{origin}: the cluster knows no kind {kind} of {api_version}, which {name} is of; add its CustomResourceDefinition \
-         to the manifests, or leave the object out"
+        "{origin}: the cluster does not know the kind {kind} of {api_version}, which {name} has; add its \
+         CustomResourceDefinition to the manifests, or remove the object"
     )]
     UnknownKind {
         /// The kind.

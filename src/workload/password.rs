@@ -222,7 +222,7 @@ impl Environment {
                         None => text.push_str(&rest[place..rest.len() - behind.len()]),
                         Some(Given::Text(value)) => text.push_str(value),
                         Some(given) if text.is_empty() && behind.is_empty() => return given.clone(),
-                        Some(_) => return Given::Unknown(format!("is put together from ${{{name}}} and more")),
+                        Some(_) => return Given::Unknown(format!("is composed of ${{{name}}} and other text")),
                     }
                     rest = behind;
                 }

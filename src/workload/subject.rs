@@ -20,8 +20,9 @@ pub enum SubjectError {
         found: String,
     },
     /// More than one StatefulSet.
-    #[error("the manifests contain {count} StatefulSets ({names}), but a run tests one: choose it with --statefulset \
-             NAME")]
+    #[error(
+        "the manifests contain {count} StatefulSets ({names}), but a run tests one: choose it with --statefulset NAME"
+    )]
     SeveralStatefulSets {
         /// The number of StatefulSets.
         count: usize,
@@ -70,8 +71,10 @@ pub enum SubjectError {
         remedy: &'static str,
     },
     /// Objects name different namespaces, or another one than the run's.
-    #[error("{kind} {name} sets the namespace `{namespace}`, but the run uses `{expected}`; use the same namespace \
-             everywhere")]
+    #[error(
+        "{kind} {name} sets the namespace `{namespace}`, but the run uses `{expected}`; use the same namespace \
+         everywhere"
+    )]
     Namespace {
         /// The object's kind.
         kind: String,
@@ -255,7 +258,7 @@ fn names(manifests: &[Manifest], wanted: impl Fn(&Manifest) -> bool) -> String {
         .filter(|manifest| wanted(manifest))
         .map(|manifest| format!("{} {}", manifest.kind(), manifest.name()))
         .collect();
-    if names.is_empty() { "there is none".to_owned() } else { format!("there is {}", names.join(", ")) }
+    if names.is_empty() { "found none".to_owned() } else { format!("found {}", names.join(", ")) }
 }
 
 fn field(set: &str, what: impl Into<String>) -> SubjectError {

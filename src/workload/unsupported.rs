@@ -44,8 +44,9 @@ impl Way {
     fn remedy(self) -> &'static str {
         match self {
             Self::Galera | Self::GroupReplication => {
-                "a run needs one primary, at the first ordinal, and replicas that follow it by GTID; `steadfast lint` judges \
-                 the manifests, and checks without replication run by name, as in `steadfast run dns::short_names_resolve`"
+                "a run needs one primary, at the first ordinal, and replicas that follow it by GTID; `steadfast lint` \
+                 can check the manifests, and checks without replication can run by name, such as `steadfast run \
+                 dns::short_names_resolve`"
             }
             Self::WithoutGtids => {
                 "the harness configures and compares replicas by GTID: set gtid_mode=ON and enforce_gtid_consistency=ON"

@@ -69,7 +69,7 @@ pub fn killed(made: &Made) -> Result<(), Failed> {
         let said = runs.down()?;
         // No later start removes what the last run left, so `down` does.
         let there = runs.there(None)?;
-        if said.contains("removed what steadfast-") && there.is_empty() {
+        if said.contains("removed the objects that steadfast-") && there.is_empty() {
             return Ok(());
         }
         Err(format!("{kills} runs were killed, `down` said: {said}, and this is left: {there:?}").into())
@@ -156,7 +156,7 @@ pub fn in_two_namespaces(made: &Made) -> Result<(), Failed> {
         let (left, said, after) = (there()?, runs.down()?, there()?);
         let kinds = ["pod/mysql-0", "pod/steadfast-witness", "persistentvolumeclaim/", "secret/", "service/mysql"];
         let whole = kinds.iter().all(|kind| left.contains(kind));
-        if whole && said.contains("removed what steadfast-") && after.is_empty() {
+        if whole && said.contains("removed the objects that steadfast-") && after.is_empty() {
             return Ok(());
         }
         Err(format!("it left {left}; `down` said {said}, after which there is {after}").into())

@@ -307,7 +307,7 @@ mod tests {
         assert!(matches!(Saved::read(Path::new("/nowhere/state.json")), Err(SavedError::Missing { .. })));
         let text = serde_json::to_string_pretty(&saved()).expect("JSON");
         assert!(
-            refusal(&text[..text.len() / 2]).starts_with("state.json is no state file of `steadfast before`: EOF ")
+            refusal(&text[..text.len() / 2]).starts_with("state.json is not a state file of `steadfast before`: EOF ")
         );
         assert!(refusal("{}").contains("missing field `schema`"));
         assert!(refusal("").contains("EOF while parsing"));
