@@ -27,77 +27,81 @@ const EXIT_CODES: &str = "Exit codes: 0 all checks passed; 1 a check failed; 2 u
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the checks: make a kind cluster, deploy, disrupt, judge, and remove everything again.
+    /// Run the checks: create a kind cluster, deploy the workload, disrupt it, judge the evidence, and remove
+    /// everything.
     Run {
         /// Run only checks whose id contains this, such as `dns` or `ordering::starts_in_ordinal_order`.
         filter: Option<String>,
         #[command(flatten)]
         options: RunOptions,
     },
-    /// Upgrade a cluster in place under load: make a kind cluster, deploy, upgrade the control plane and each node by
-    /// kubeadm, compare all that was there before and after each step, and run all checks once more on the new version.
+    /// Upgrade a cluster in place under load: create a kind cluster, deploy the workload, upgrade the control plane and
+    /// each node with kubeadm, compare the state before and after each step, and run all checks again on the new
+    /// version.
     Upgrade {
         #[command(flatten)]
         options: UpgradeOptions,
     },
-    /// Before you upgrade a cluster in your own way: deploy a workload there, or adopt one, start writing to it, and keep the
-    /// state of everything in a file.
+    /// Prepare for a cluster upgrade that you do yourself: deploy or adopt a workload, start writing to it, and save
+    /// the state of everything to a file.
     Before {
         #[command(flatten)]
         options: BeforeOptions,
     },
-    /// After you have upgraded it: compare everything with that file, read the writes back, and run all checks once more.
+    /// Check a cluster after you have upgraded it: compare everything with the saved state, read the writes back, and
+    /// run all checks again.
     After {
         #[command(flatten)]
         options: AfterOptions,
     },
-    /// Make a kind cluster, deploy the workload with replication, and leave both there.
+    /// Create a kind cluster, deploy the workload with replication, and keep both.
     Up {
         #[command(flatten)]
         options: RunOptions,
     },
-    /// Remove clusters that were kept: one by name, or all of them. With --kubeconfig, remove what runs left or were to keep
-    /// on a cluster that was there before them.
+    /// Remove kept clusters: one by name, or all of them. With --kubeconfig, remove the objects that runs left or kept
+    /// on an existing cluster.
     Down {
         /// What to remove, and where.
         #[command(flatten)]
         options: DownOptions,
     },
-    /// Judge a run again from its stored evidence, without any cluster.
+    /// Judge a run again from its stored evidence, without a cluster.
     Judge {
         /// The run: its directory, its id, or `latest`.
         #[arg(default_value = "latest")]
         run: PathBuf,
-        /// Where the directories of runs are.
+        /// The folder that contains the run directories.
         #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
         artifacts: PathBuf,
     },
     /// List the checks.
     List {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Explain a check: what must hold, where that is written, how it is judged, what usually is wrong.
+    /// Explain a check: what it requires, where that is documented, how it is judged, and what usually causes a
+    /// failure.
     Explain {
         /// The check's id.
         check: String,
     },
-    /// Judge manifests without a cluster: each finding with its line, why it matters, and the fix.
+    /// Lint manifests without a cluster: report each finding with its line, why it matters, and the fix.
     #[command(after_help = crate::command::lint::EXIT_CODES)]
     Lint {
         #[command(flatten)]
         options: LintOptions,
     },
-    /// Tell from the results of many runs how often each check was red, and where figures are going.
+    /// Summarize the results of many runs: how often each check failed, and how the figures change.
     #[command(after_help = crate::command::trend::EXIT_CODES)]
     Trend(crate::command::trend::TrendArgs),
-    /// See whether this machine has what a run needs.
+    /// Check whether this machine has what a run needs.
     Doctor,
-    /// Print the JSON schema of what other programs read, or list what there is.
+    /// Print the JSON schema of a file or an output that other programs read, or list the schemas.
     Schema(crate::command::schema::SchemaArgs),
-    /// Print what a shell needs to complete commands and options.
+    /// Print a shell's completion script for the commands and options.
     Completions(crate::command::completions::CompletionsArgs),
-    /// Print the manual page, or write all of them into a folder.
+    /// Print the manual page, or write all manual pages to a folder.
     Man(crate::command::man::ManArgs),
 }

@@ -49,7 +49,7 @@ const CREDENTIALS_WITHIN: Duration = Duration::from_secs(90);
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The kubeconfig cannot be read.
-    #[error("cannot read the kubeconfig {path}: {reason}; give one by --kubeconfig")]
+    #[error("cannot read the kubeconfig {path}: {reason}; choose another one with --kubeconfig")]
     Kubeconfig {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum ConnectError {
         reason: String,
     },
     /// The kubeconfig has no such context.
-    #[error("the kubeconfig {path} has no context `{context}`; it has: {known}; name one of those by --context")]
+    #[error("the kubeconfig {path} has no context `{context}`; it has: {known}; choose one of those with --context")]
     NoContext {
         /// The file.
         path: PathBuf,
@@ -67,7 +67,9 @@ pub enum ConnectError {
         known: String,
     },
     /// No context is named anywhere.
-    #[error("the kubeconfig {path} names no current context; name one of its contexts by --context (it has: {known})")]
+    #[error(
+        "the kubeconfig {path} has no current context; choose one of its contexts with --context (it has: {known})"
+    )]
     NoCurrentContext {
         /// The file.
         path: PathBuf,
@@ -75,7 +77,10 @@ pub enum ConnectError {
         known: String,
     },
     /// The context cannot be used.
-    #[error("context `{context}` of {path} cannot be used: {reason}; mend it there, or name another one by --context")]
+    #[error(
+        "context `{context}` of {path} cannot be used: {reason}; correct it there, or choose another one with \
+         --context"
+    )]
     Context {
         /// The file.
         path: PathBuf,
@@ -86,8 +91,8 @@ pub enum ConnectError {
     },
     /// The API server rejects the credentials (401).
     #[error(
-        "the API server {server} does not take the credentials of context `{context}` (401 Unauthorized): they are wrong \
-         or have expired; renew them in the kubeconfig, or name another context by --context"
+        "the API server {server} rejects the credentials of context `{context}` (401 Unauthorized): they are wrong or \
+         have expired; renew them in the kubeconfig, or choose another context with --context"
     )]
     Unauthorized {
         /// Its address.
@@ -97,8 +102,8 @@ pub enum ConnectError {
     },
     /// The API server forbids a request that every run needs (403).
     #[error(
-        "the API server {server} does not let the account of context `{context}` {what} (403 Forbidden): {reason}; have \
-         it allowed, or name the context of another account by --context"
+        "the API server {server} does not allow the account of context `{context}` to {what} (403 Forbidden): \
+         {reason}; grant it the right, or choose the context of another account with --context"
     )]
     Forbidden {
         /// Its address.
@@ -112,7 +117,7 @@ pub enum ConnectError {
     },
     /// Something other than a Kubernetes API server answers.
     #[error(
-        "what answers at {server} is no API server of Kubernetes, for it cannot be asked to {what}: {reason}; correct the \
+        "the server at {server} is not a Kubernetes API server: the request to {what} failed: {reason}; correct the \
          address of the cluster of context `{context}` in the kubeconfig"
     )]
     NoApiServer {
@@ -127,9 +132,9 @@ pub enum ConnectError {
     },
     /// The connection does not authenticate the API server.
     #[error(
-        "the API server {server} of context `{context}` does not prove who it is, for {why}: whoever stands in between reads \
-         the passwords and changes the answers; give its certificate's authority in the kubeconfig, or agree by \
-         --allow-insecure"
+        "the API server {server} of context `{context}` cannot be authenticated, because {why}: anyone on the network \
+         path can read the passwords and change the answers; add its certificate authority to the kubeconfig, or \
+         accept the risk with --allow-insecure"
     )]
     Unproven {
         /// Its address.
@@ -140,7 +145,10 @@ pub enum ConnectError {
         why: &'static str,
     },
     /// The API server does not answer.
-    #[error("the API server {server} does not answer: {reason}; is the cluster up, and is the address reachable?")]
+    #[error(
+        "the API server {server} does not answer: {reason}; check that the cluster is running and that the address is \
+         reachable"
+    )]
     Unreachable {
         /// Its address.
         server: String,
@@ -207,12 +215,12 @@ impl Cluster {
         let building =
             tokio::task::spawn_blocking(move || client::client(config, proxy.map(|proxy| proxy.to).as_ref()));
         let Ok(built) = tokio::time::timeout(CREDENTIALS_WITHIN, building).await else {
-            return Err(unusable(format!("its credentials did not come within {CREDENTIALS_WITHIN:?}")));
+            return Err(unusable(format!("its credentials were not available within {CREDENTIALS_WITHIN:?}")));
         };
         let built = built.map_err(|error| unusable(error.to_string()))?;
         let client = built.map_err(|error| unusable(words(&error)))?;
         let mut cluster = Self { client, context, server, by, version: String::new(), secrets };
-        cluster.version = cluster.answer("tell its version", cluster.client.apiserver_version()).await?.git_version;
+        cluster.version = cluster.answer("read its version", cluster.client.apiserver_version()).await?.git_version;
         Ok(cluster)
     }
 
@@ -234,7 +242,7 @@ impl Cluster {
     ) -> Result<T, ConnectError> {
         let (server, context) = (self.server.clone(), self.context.clone());
         let Ok(answer) = tokio::time::timeout(ANSWER_WITHIN, asking).await else {
-            return Err(self.unreachable(format!("nothing came within {ANSWER_WITHIN:?}")));
+            return Err(self.unreachable(format!("no answer within {ANSWER_WITHIN:?}")));
         };
         answer.map_err(|error| match error {
             kube::Error::Api(status) if status.code == 401 => ConnectError::Unauthorized { server, context },

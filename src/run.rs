@@ -227,8 +227,8 @@ async fn attempt(
 async fn sweep(lab: &Lab, journal: &Journal) {
     let message = match kind::sweep(lab).await {
         Ok(removed) if removed.is_empty() => return,
-        Ok(removed) => format!("removed what killed runs had left: {}", removed.join(", ")),
-        Err(error) => format!("what killed runs left could not be removed: {error}"),
+        Ok(removed) => format!("removed the clusters that killed runs left: {}", removed.join(", ")),
+        Err(error) => format!("cannot remove what killed runs left: {error}"),
     };
     journal.announce(&message);
 }

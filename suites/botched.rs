@@ -59,7 +59,7 @@ fn stranded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     });
     let failed = failed.ok_or("the upgrade came to its end")?;
     let named = format!("{worker} did not come back with the kubelet v{}", older_cluster.newer.kubernetes);
-    let restored = format!("the kubelet {old} is back, and the node Ready");
+    let restored = format!("the kubelet {old} runs again, and the node is Ready");
     let gate = format!("unrecognized feature gate: {GATE}");
     if ![named, gate, restored].iter().all(|words| failed.contains(words)) {
         return Err(failed.into());

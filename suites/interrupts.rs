@@ -141,7 +141,7 @@ impl Run {
         let output = program(self.folder.path()).args(["down", "nothing"]).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let cluster = self.cluster().unwrap_or_default();
-        if text.contains(&format!("removed {cluster}, which a killed run had left")) {
+        if text.contains(&format!("removed {cluster}, which a killed run left")) {
             return Ok(());
         }
         Err(format!("it did not sweep {cluster}:\n{text}{}", String::from_utf8_lossy(&output.stderr)).into())
@@ -226,7 +226,7 @@ fn killed(checkpoint: &Checkpoint) -> Result<(), Failed> {
 fn a_second_signal() -> Result<(), Failed> {
     let mut run = Run::until(&Checkpoint::Container)?;
     run.signal("INT")?;
-    run.wait_for(&Checkpoint::Said("once more ends at once"))?;
+    run.wait_for(&Checkpoint::Said("interrupt again to stop at once"))?;
     run.signal("INT")?;
     let begun = Instant::now();
     let code = run.end(CLEAN_WITHIN)?;

@@ -139,7 +139,7 @@ fn upgraded(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let others = namespaces(older_cluster)?;
     let before = program.before(&[]);
     program.cut_short(&before, "witnessed", "INT")?;
-    program.call(&["after"], 2, &["did not come to its end"])?;
+    program.call(&["after"], 2, &["did not finish"])?;
     program.cut_short(&before, "deployed", "KILL")?;
     program.call(&["before"], 0, &["steadfast after --state"])?;
     let (made, state) = (namespaces(older_cluster)?, std::fs::read_to_string(program.state())?);

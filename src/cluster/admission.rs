@@ -13,9 +13,9 @@ pub const OLDEST: Version = Version(1, 27, 0);
 pub enum AdmissionError {
     /// The user has not confirmed that this is the intended cluster.
     #[error(
-        "nothing says yet that the cluster of context `{context}` is the one that is meant: its API server is {server}, \
-         it runs Kubernetes {version}, and the UID of its namespace kube-system is {uid}; if that is the one, \
-         say so by --cluster-uid {uid}"
+        "the cluster of context `{context}` is not confirmed as the intended one: its API server is {server}, it runs \
+         Kubernetes {version}, and the UID of its namespace kube-system is {uid}; if this is the intended cluster, add \
+         --cluster-uid {uid}"
     )]
     Unconfirmed {
         /// The context.
@@ -29,9 +29,9 @@ pub enum AdmissionError {
     },
     /// It is not the intended cluster.
     #[error(
-        "the cluster of context `{context}` is not the one that is meant: --cluster-uid says {meant}, and the namespace \
-         kube-system behind {server} has the UID {uid}; name the context of the other one by --context, its file by \
-         --kubeconfig, or, if this one is meant after all, say so by --cluster-uid {uid}"
+        "the cluster of context `{context}` is not the intended one: --cluster-uid is {meant}, but the namespace \
+         kube-system at {server} has the UID {uid}; choose the context of the intended cluster with --context, or its \
+         file with --kubeconfig; if this cluster is the intended one, use --cluster-uid {uid}"
     )]
     AnotherCluster {
         /// The context.
@@ -45,8 +45,9 @@ pub enum AdmissionError {
     },
     /// Its release is too old.
     #[error(
-        "the API server {server} runs Kubernetes {version}, and a run needs {OLDEST} or later: retention policies of \
-         claims and start ordinals of sets are on only from there on; upgrade the cluster, or name another one"
+        "the API server {server} runs Kubernetes {version}, but a run needs {OLDEST} or later: earlier versions do not \
+         enable retention policies of claims and start ordinals of StatefulSets by default; upgrade the cluster, or \
+         choose another one"
     )]
     TooOld {
         /// The API server's address.
@@ -56,8 +57,8 @@ pub enum AdmissionError {
     },
     /// Its release cannot be determined.
     #[error(
-        "the API server {server} says that it runs Kubernetes `{version}`, which is no release, so nobody knows whether \
-         it has what a run needs ({OLDEST} or later); name a cluster whose `kubectl version` tells its release"
+        "the API server {server} reports the version `{version}`, which is not a release, so it is unknown whether it \
+         has what a run needs ({OLDEST} or later); choose a cluster whose `kubectl version` reports a release"
     )]
     UnknownVersion {
         /// The API server's address.
@@ -67,9 +68,9 @@ pub enum AdmissionError {
     },
     /// The account lacks rights.
     #[error(
-        "the account of context `{context}` may not do on {server} what a run needs: {missing}; have these rights given \
-         to it (manifests/account/cluster-role.yaml; for two namespaces that are there, and --witness-namespace, \
-         manifests/account/namespaces.yaml), or name the context of another account by --context"
+        "the account of context `{context}` lacks rights on {server} that a run needs: {missing}; grant them \
+         (manifests/account/cluster-role.yaml; for two existing namespaces with --witness-namespace, \
+         manifests/account/namespaces.yaml), or choose the context of another account with --context"
     )]
     NotAllowed {
         /// The context.
@@ -81,8 +82,8 @@ pub enum AdmissionError {
     },
     /// The account's rights cannot be determined.
     #[error(
-        "the API server {server} does not tell what the account of context `{context}` may do: {reason}; \
-         `kubectl auth can-i --list` has to work for it, so name the context of another account by --context"
+        "the API server {server} does not report what the account of context `{context}` may do: {reason}; `kubectl \
+         auth can-i --list` must work for the account, so choose the context of another account with --context"
     )]
     NotTold {
         /// The context.

@@ -97,7 +97,7 @@ where
 
 /// Adds how long the client waited to a timeout error.
 fn in_words(error: BoxError) -> BoxError {
-    if error.is::<Elapsed>() { format!("nothing came within {ANSWERED_WITHIN:?}").into() } else { error }
+    if error.is::<Elapsed>() { format!("no answer within {ANSWERED_WITHIN:?}").into() } else { error }
 }
 
 /// Retries when the API server reports that it is too busy, or fails.
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_silence_tells_how_long_it_was() {
         let told = |error: BoxError| in_words(error).to_string();
-        assert_eq!(told(Elapsed::new().into()), "nothing came within 65s");
+        assert_eq!(told(Elapsed::new().into()), "no answer within 65s");
         assert_eq!(told("connection refused".into()), "connection refused");
     }
 

@@ -102,7 +102,7 @@ async fn images(lab: &Lab) -> Vec<Item> {
         };
         items.push(match ready {
             true => item(Health::Good, name, image),
-            false => item(Health::Bad, name, format!("{image} is not there; run ci/setup")),
+            false => item(Health::Bad, name, format!("{image} is missing; run ci/setup")),
         });
     }
     items
@@ -113,9 +113,9 @@ fn proxy() -> Item {
     // The variable may hold a password, so do not print it.
     let found = match (https.is_empty(), no.is_empty()) {
         (true, _) => "none".to_owned(),
-        (false, true) => "HTTPS_PROXY is set: clusters of other machines are reached through it".to_owned(),
+        (false, true) => "HTTPS_PROXY is set: clusters on other machines are reached through it".to_owned(),
         (false, false) => {
-            format!("HTTPS_PROXY is set: clusters of other machines are reached through it, but for {no}")
+            format!("HTTPS_PROXY is set: clusters on other machines are reached through it, except {no}")
         }
     };
     item(Health::Good, "proxy", found)
@@ -127,8 +127,10 @@ async fn disk() -> Item {
     let said = run(command.args(["--output=avail", "--block-size=1M"]).arg(existing(&folder)), ANSWER_WITHIN).await;
     let free = said.ok().and_then(|said| said.lines().nth(1)?.trim().parse().ok());
     match free {
-        Some(free) => enough("disk", free, FREE_DISK_MIB, "free it: kind lets a full disk show late and obscurely"),
-        None => item(Health::Doubtful, "disk", format!("`df {}` gave no figure", folder.display())),
+        Some(free) => {
+            enough("disk", free, FREE_DISK_MIB, "free some space: kind reports a full disk late and unclearly")
+        }
+        None => item(Health::Doubtful, "disk", format!("`df {}` printed no number", folder.display())),
     }
 }
 
@@ -141,8 +143,8 @@ fn memory() -> Item {
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let free = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     match free {
-        Some(kib) => enough("memory", kib / 1024, FREE_MEMORY_MIB, "close something, or use --nodes 1"),
-        None => item(Health::Doubtful, "memory", "this system does not tell how much is available"),
+        Some(kib) => enough("memory", kib / 1024, FREE_MEMORY_MIB, "close other programs, or use --nodes 1"),
+        None => item(Health::Doubtful, "memory", "this system does not report how much is available"),
     }
 }
 
@@ -150,7 +152,7 @@ fn enough(name: &'static str, free_mib: u64, wanted_mib: u64, remedy: &str) -> I
     if free_mib >= wanted_mib {
         return item(Health::Good, name, format!("{free_mib} MiB available"));
     }
-    item(Health::Doubtful, name, format!("{free_mib} MiB available, {wanted_mib} MiB wanted: {remedy}"))
+    item(Health::Doubtful, name, format!("{free_mib} MiB available, {wanted_mib} MiB needed: {remedy}"))
 }
 
 fn inotify() -> Item {
@@ -175,7 +177,7 @@ fn left_elsewhere() -> Vec<Item> {
     let of = |health, what: &'static str| {
         move |book: Book| {
             let (run, server, removal) = (&book.run, &book.server, book.removal());
-            item(health, "other clusters", format!("{run} {what} {server}; remove what it made by: {removal}"))
+            item(health, "other clusters", format!("{run} {what} {server}; remove its objects with: {removal}"))
         }
     };
     let dead = left.dead.into_iter().map(of(Health::Doubtful, "was killed on"));
@@ -190,7 +192,7 @@ fn clusters() -> Item {
         words.push(format!("kept: {} (`steadfast down` removes them)", kept.join(", ")));
     }
     if !abandoned.is_empty() {
-        words.push(format!("left by killed runs: {} (the next start removes them)", abandoned.join(", ")));
+        words.push(format!("left by killed runs: {} (the next run removes them)", abandoned.join(", ")));
     }
     let found = if words.is_empty() { "none".to_owned() } else { words.join("; ") };
     item(Health::Good, "clusters", found)

@@ -17,17 +17,20 @@ const PROVIDER: &str = "KIND_EXPERIMENTAL_PROVIDER";
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// It does not answer.
-    #[error("the container engine does not answer: {}; ci/setup starts it, `steadfast doctor` looks at the rest", .0.last_line())]
+    #[error(
+        "the container engine does not answer: {}; ci/setup starts it, and `steadfast doctor` checks the rest",
+        .0.last_line()
+    )]
     Silent(CommandError),
     /// kind is configured to use another engine.
-    #[error("{PROVIDER} is `{provider}`, and clusters are made with Docker alone; unset it, and have Docker run")]
+    #[error("{PROVIDER} is `{provider}`, but clusters are created with Docker only; unset it, and start Docker")]
     AnotherProvider {
         /// The engine's name.
         provider: String,
     },
     /// Another engine answers instead of Docker.
     #[error(
-        "{engine} answers to `{program}`, and clusters are made with Docker alone; install Docker's own client and engine"
+        "`{program}` is {engine}, but clusters are created with Docker only; install Docker's own client and engine"
     )]
     NotDocker {
         /// The engine.
@@ -37,8 +40,8 @@ pub enum EngineError {
     },
     /// It is on another machine.
     #[error(
-        "the engine at {host} is on another machine, and the API servers of its clusters listen there on the loopback address; \
-         run this program on that machine, or unset DOCKER_HOST and choose a local `docker context`"
+        "the engine at {host} is on another machine, and the API servers of its clusters listen on the loopback \
+         address of that machine; run this program there, or unset DOCKER_HOST and choose a local `docker context`"
     )]
     Remote {
         /// Its address.

@@ -83,18 +83,17 @@ pub(super) fn tell_proxy(config: &mut Config, proxy: Option<&str>) {
 pub(super) fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let error = causes.filter_map(|cause| cause.downcast_ref::<AuthError>()).next()?;
-    let failed = "its plugin for credentials failed";
+    let failed = "its credential plugin failed";
     Some(match error {
         AuthError::AuthExecRun { out, .. } => match out.status.code() {
             Some(TIMED_OUT | KILLED) | None => format!(
-                "its plugin for credentials did not end within {PLUGIN_WITHIN_S} s; run it by hand to see what it waits for"
+                "its credential plugin did not finish within {PLUGIN_WITHIN_S} s; run it by hand to see what it waits \
+                 for"
             ),
-            Some(126 | 127) => "its plugin for credentials cannot be run, or is not installed".to_owned(),
-            _ => format!("{failed} ({}); run it by hand to see what it says", out.status),
+            Some(126 | 127) => "its credential plugin cannot be run, or is not installed".to_owned(),
+            _ => format!("{failed} ({}); run it by hand to see its message", out.status),
         },
-        AuthError::AuthExecParse(_) => {
-            "its plugin for credentials answered something that is no ExecCredential".to_owned()
-        }
+        AuthError::AuthExecParse(_) => "its credential plugin did not return an ExecCredential".to_owned(),
         AuthError::AuthExecStart(source) => format!("{failed}: {source}"),
         _ => error.to_string(),
     })

@@ -72,7 +72,7 @@ pub struct WitnessImage {
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}; run ci/setup, which makes the lab ready and writes this file")]
+    #[error("cannot read {path}: {source}; run ci/setup, which prepares the lab and writes this file")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -88,7 +88,7 @@ pub enum LabError {
         reason: String,
     },
     /// No node image of the requested version.
-    #[error("no node image of Kubernetes {wanted} is ready (there is {ready}); run ci/setup --kubernetes {wanted}")]
+    #[error("no node image of Kubernetes {wanted} is prepared (prepared: {ready}); run ci/setup --kubernetes {wanted}")]
     NoNodeImage {
         /// The requested version.
         wanted: String,

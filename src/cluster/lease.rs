@@ -27,7 +27,7 @@ impl Lease {
         let fresh = tempfile::NamedTempFile::new_in(folder)?;
         fresh.as_file().lock()?;
         let file = fresh.persist_noclobber(&path).map_err(|error| {
-            std::io::Error::new(error.error.kind(), format!("the cluster's name is taken ({})", error.error))
+            std::io::Error::new(error.error.kind(), format!("the cluster name is already in use ({})", error.error))
         })?;
         Ok(Self { path, file })
     }

@@ -31,7 +31,7 @@ pub enum CommandError {
     },
     /// It did not end.
     #[error(
-        "`{command}` did not end within {limit:?}; `steadfast doctor` shows whether this machine is short of something"
+        "`{command}` did not finish within {limit:?}; `steadfast doctor` shows whether this machine lacks resources"
     )]
     Slow {
         /// The command.
@@ -41,8 +41,8 @@ pub enum CommandError {
     },
     /// The cluster to remove is not on this engine.
     #[error(
-        "the cluster {cluster}, which a killed run left, is on another container engine (its ID is {engine}); call \
-         `steadfast down` where DOCKER_HOST or the docker context leads to that one"
+        "the cluster {cluster}, which a killed run left, is on another container engine (its ID is {engine}); run \
+         `steadfast down` with DOCKER_HOST or the docker context set to that engine"
     )]
     AnotherEngine {
         /// The cluster.

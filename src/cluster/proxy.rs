@@ -115,7 +115,7 @@ fn usable(source: &'static str, named: &str, server: &Uri) -> Result<Proxy, Stri
     let known = |proxy: &Intercept| matches!(proxy.uri().scheme_str(), Some("http" | "https" | "socks5" | "socks5h"));
     // The value may hold a password, so it is not repeated.
     proxy.filter(known).map(|to| Proxy { to, source }).ok_or_else(|| {
-        format!("{source} is no proxy that can be used: give one as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
+        format!("{source} is not a usable proxy: give http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
     })
 }
 
@@ -177,6 +177,6 @@ mod tests {
         assert_eq!(socks.place(), "socks5://proxy:1080");
         let broken = Environment { no: String::new(), ..environment };
         let error = broken.proxy(&server, None).expect_err("no proxy");
-        assert!(error.starts_with("HTTPS_PROXY is no proxy that can be used: give one as http://"), "{error}");
+        assert!(error.starts_with("HTTPS_PROXY is not a usable proxy: give http://"), "{error}");
     }
 }

@@ -10,12 +10,12 @@ use super::lab::Lab;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum IpFamily {
-    /// IPv4 alone.
+    /// IPv4 only.
     #[default]
     Ipv4,
-    /// IPv6 alone.
+    /// IPv6 only.
     Ipv6,
-    /// Both, IPv4 first.
+    /// Both (dual-stack), IPv4 first.
     Dual,
 }
 

@@ -9,14 +9,14 @@ pub struct Version(pub u32, pub u32, pub u32);
 
 /// A text that is no version.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no Kubernetes version; give one such as 1.37.2")]
+#[error("`{0}` is not a Kubernetes version; give one such as 1.37.2")]
 pub struct VersionError(String);
 
 /// An upgrade that is not possible.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UpgradeError {
     /// It is a downgrade.
-    #[error("{from} to {to} is a downgrade, which Kubernetes does not support; name a version above {from} by --to")]
+    #[error("{from} to {to} is a downgrade, which Kubernetes does not support; set --to to a version above {from}")]
     Downgrade {
         /// The version there is.
         from: Version,
@@ -25,13 +25,13 @@ pub enum UpgradeError {
     },
     /// The cluster already runs this version.
     #[error(
-        "the cluster runs {0} already; name a version above that by --to, or an older one to begin with by --kubernetes"
+        "the cluster already runs {0}; set --to to a later version, or start from an earlier version with --kubernetes"
     )]
     Same(Version),
     /// The upgrade skips a minor version.
     #[error(
-        "{from} to {to} skips a minor version, which kubeadm does not support; upgrade to a release of {}.{} first, \
-         or name one of those by --kubernetes to begin with",
+        "{from} to {to} skips a minor version, which kubeadm does not support; upgrade to a release of {}.{} first, or \
+         start from one of those with --kubernetes",
         .to.0, .to.1.saturating_sub(1)
     )]
     SkippedMinor {
@@ -42,8 +42,8 @@ pub enum UpgradeError {
     },
     /// No older version is ready that can be upgraded to it.
     #[error(
-        "no node image is ready that can be upgraded to {to} (there is {ready}); \
-         run ci/setup --kubernetes VERSION with a release of {}.{} or an earlier one of {}.{}",
+        "no prepared node image can be upgraded to {to} (prepared: {ready}); run ci/setup --kubernetes VERSION with a \
+         release of {}.{} or an earlier one of {}.{}",
         .to.0, .to.1.saturating_sub(1), .to.0, .to.1
     )]
     NothingBefore {

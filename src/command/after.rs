@@ -17,32 +17,33 @@ pub(crate) struct AfterOptions {
     /// The file that `steadfast before` wrote.
     #[arg(long, value_name = "FILE", default_value = "steadfast-state.json")]
     state: PathBuf,
-    /// Compare nothing: remove what `before` made, and the file.
+    /// Compare nothing. Remove the objects that `before` created, and the state file.
     #[arg(long, conflicts_with_all = ["keep", "allow_disruption"])]
     abandon: bool,
-    /// The kubeconfig file of the cluster, where it is another one by now; never taken from the environment.
+    /// The kubeconfig file of the cluster, if it has changed since `before`. It is never taken from the environment.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// The context in that file [default: its current one].
     #[arg(long, requires = "kubeconfig")]
     context: Option<String>,
-    /// Use an API server that does not prove who it is: whoever stands in between reads and changes all that is asked.
+    /// Accept an API server that cannot be authenticated. Anyone on the network path can then read and change all
+    /// traffic.
     #[arg(long, requires = "kubeconfig")]
     allow_insecure: bool,
-    /// The witness's image for a cluster that pulls its images, where it is another one by now.
+    /// The witness image for a cluster that pulls its images, if it has changed since `before`.
     #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
     witness_image: Option<String>,
-    /// Agree that pods of the workload that is deployed once more are deleted, killed and scaled; without it, what needs
-    /// that is skipped. Nodes, DNS servers, the API server and the compared workload are left alone either way.
+    /// Allow pods of the workload that `after` deploys to be deleted, killed and scaled. Without it, checks that need
+    /// this are skipped. Nodes, DNS servers, the API server and the compared workload are never disrupted.
     #[arg(long)]
     allow_disruption: bool,
-    /// Where the directories of runs are made.
+    /// The folder in which run directories are created.
     #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
     artifacts: PathBuf,
-    /// What becomes of what `before` made. While it stays, `after` can be called again.
+    /// When to keep the objects that `before` created. While they exist, `after` can be run again.
     #[arg(long, value_enum, default_value = "on-failure")]
     keep: Keep,
-    /// Multiply every time limit, for a slow machine [default: as `before` did].
+    /// Multiply every timeout, for a slow machine [default: the value that `before` used].
     #[arg(long, value_name = "N", value_parser = scale)]
     timeout_scale: Option<f64>,
 }

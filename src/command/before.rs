@@ -18,21 +18,21 @@ use super::options::RunOptions;
     let hidden = ["nodes", "kubernetes", "ip_family", "keep", "allow_disruption", "witness_namespace"].contains(&arg.get_id().as_str());
     arg.hide(hidden)
 }))]
-#[command(mut_arg("cluster", |arg| arg.help("The kind cluster of this machine that you are about to upgrade")))]
+#[command(mut_arg("cluster", |arg| arg.help("The kind cluster on this machine that you are about to upgrade")))]
 #[command(mut_arg("context", |arg| arg.help("The context in that file [default: its current one]")))]
 #[command(mut_arg("namespace", |arg| {
-    arg.help("The workload's namespace: one that must not exist [default: the manifests', or one named after the run], or \
-              that of the workload to adopt")
+    arg.help("The workload's namespace. It must not exist, unless --adopt is given: then it is the namespace of the \
+              adopted workload [default: the one in the manifests, or one named after the run]")
 }))]
 pub(crate) struct BeforeOptions {
-    /// The file that keeps what `steadfast after` needs; one that is there is gone on with.
+    /// The file that stores what `steadfast after` needs. If it exists, `before` continues from it.
     #[arg(long, value_name = "FILE", default_value = "steadfast-state.json")]
     state: PathBuf,
-    /// Adopt this StatefulSet, which runs in --namespace, instead of deploying one. Nothing of it is changed.
+    /// Adopt this StatefulSet, which runs in --namespace, instead of deploying one. None of its objects are changed.
     #[arg(long, value_name = "STATEFULSET", requires_all = ["namespace", "allow_writes"])]
     adopt: Option<String>,
-    /// Agree that the schema `steadfast` and the account `steadfast_writer` are made in the adopted servers, and written to
-    /// until `steadfast after` has taken them away.
+    /// Allow `before` to create the schema `steadfast` and the account `steadfast_writer` on the adopted servers, and
+    /// to write to the schema until `steadfast after` removes both.
     #[arg(long, requires = "adopt")]
     allow_writes: bool,
     #[command(flatten)]
@@ -48,7 +48,10 @@ impl BeforeOptions {
 /// Runs the command.
 pub(crate) async fn act(options: &BeforeOptions) -> anyhow::Result<u8> {
     if options.run.has_namespaces() {
-        return Ok(usage("--witness-namespace is for `steadfast run`: `before` makes its namespaces; leave it out"));
+        return Ok(usage(
+            "--witness-namespace is an option of `steadfast run` only: `before` creates its namespaces; \
+                         omit the option",
+        ));
     }
     let progress = Progress::new();
     let finished = match phases::before(&options.request(), run::cancelled_by_signals(), &progress).await {

@@ -12,18 +12,19 @@ use steadfast::terminal::tell;
 /// What `down` can be told.
 #[derive(Debug, Args)]
 pub(crate) struct DownOptions {
-    /// The cluster, as `steadfast up` named it.
+    /// The name of the cluster, as `steadfast up` printed it.
     cluster: Option<String>,
-    /// The kubeconfig file of a cluster that was there before the runs; never taken from the environment.
+    /// The kubeconfig file of the existing cluster that the runs used. It is never taken from the environment.
     #[arg(long, value_name = "FILE", requires = "cluster_uid", conflicts_with = "cluster")]
     kubeconfig: Option<PathBuf>,
     /// The context in that file [default: its current one].
     #[arg(long, requires = "kubeconfig")]
     context: Option<String>,
-    /// The UID of that cluster's namespace kube-system, so that no other cluster is taken for it.
+    /// The UID of that cluster's namespace kube-system. It makes sure that no other cluster is used by mistake.
     #[arg(long, value_name = "UID", requires = "kubeconfig")]
     cluster_uid: Option<String>,
-    /// Use an API server that does not prove who it is: whoever stands in between reads and changes all that is asked.
+    /// Accept an API server that cannot be authenticated. Anyone on the network path can then read and change all
+    /// traffic.
     #[arg(long, requires = "kubeconfig")]
     allow_insecure: bool,
 }
@@ -45,10 +46,10 @@ async fn on_a_cluster(kubeconfig: &Path, options: &DownOptions) -> anyhow::Resul
     };
     let removed = run::sweep_cluster(&cluster, &uid, Of::KeptRuns).await?;
     for run in &removed {
-        tell(&format!("removed what {run} had made"));
+        tell(&format!("removed the objects that {run} created"));
     }
     if removed.is_empty() {
-        tell("this machine knows of nothing that a run left there");
+        tell("this machine has no record of objects that a run left on this cluster");
     }
     Ok(0)
 }
@@ -65,14 +66,14 @@ async fn find(kubeconfig: &Path, options: &DownOptions) -> Result<(Cluster, Stri
 async fn clusters(cluster: Option<&str>) -> anyhow::Result<u8> {
     let lab = Lab::read()?;
     for name in kind::sweep(&lab).await? {
-        tell(&format!("removed {name}, which a killed run had left"));
+        tell(&format!("removed {name}, which a killed run left"));
     }
     let kept = kept(&kind::lease_folder());
     let wanted: Vec<String> = match cluster {
         Some(name) if kept.iter().any(|known| known == name) => vec![name.to_owned()],
         Some(name) => {
             let known = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
-            return Ok(usage(&format!("no cluster `{name}` was kept by this program; kept: {known}")));
+            return Ok(usage(&format!("this program kept no cluster `{name}`; kept clusters: {known}")));
         }
         None => kept,
     };

@@ -52,8 +52,8 @@ fn evidence_of(run: &Path, artifacts: &Path) -> Result<PathBuf, String> {
         file if file.is_file() => Ok(file.to_owned()),
         folder if folder.is_dir() => Ok(folder.join("evidence.jsonl")),
         _ => Err(format!(
-            "there is no run {}, neither as a path nor in {}; give its directory, its id or `latest`, with --artifacts \
-             where the directories of runs are",
+            "there is no run {}, neither as a path nor in {}; give its directory, its id or `latest`, and set \
+             --artifacts to the folder that contains the run directories",
             run.display(),
             artifacts.display()
         )),

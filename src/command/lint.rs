@@ -12,7 +12,7 @@ use steadfast::workload::Sources;
 
 /// The exit codes.
 pub(crate) const EXIT_CODES: &str =
-    "Exit codes: 0 no finding is as bad as --fail-on says; 1 at least one is; 2 the manifests cannot be read.";
+    "Exit codes: 0 no finding reaches the level of --fail-on; 1 at least one does; 2 the manifests cannot be read.";
 
 /// What lint can be told.
 #[derive(Debug, Args)]
@@ -20,17 +20,17 @@ pub(crate) struct LintOptions {
     /// Kustomizations, folders of YAML or JSON, files, a Helm chart, or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Render a chart with this file of values; can be repeated.
+    /// Render a chart with this values file. Can be repeated.
     #[arg(long, value_name = "FILE")]
     values: Vec<PathBuf>,
-    /// How findings are written.
+    /// The output format.
     #[arg(long, value_parser = choice::<Format>(), default_value = "text")]
     format: Format,
-    /// Accept what this rule finds; can be repeated. For one place only, write `# steadfast: accept RULE: REASON` on its line
-    /// or the one before it.
+    /// Accept all findings of this rule. Can be repeated. To accept a single finding, write `# steadfast: accept RULE:
+    /// REASON` on its line or the line before.
     #[arg(long, value_name = "RULE")]
     accept: Vec<String>,
-    /// The least bad finding that makes the exit code 1.
+    /// The lowest level of a finding that makes the exit code 1.
     #[arg(long, value_parser = choice::<Level>(), value_name = "LEVEL", default_value = "error")]
     fail_on: Level,
 }

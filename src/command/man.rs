@@ -12,7 +12,8 @@ use super::ending::usage;
 /// What it takes.
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// The folder to write a page for the program and one for each command into; without it the program's page is printed.
+    /// The folder to write the pages to: one for the program and one for each command. Without it, the program's page
+    /// is printed.
     dir: Option<PathBuf>,
 }
 
@@ -33,10 +34,9 @@ pub(crate) fn act(program: Command, args: &ManArgs) -> anyhow::Result<u8> {
             tell(&format!("{count} pages written: man -l {}", dir.join("steadfast.1").display()));
             Ok(0)
         }
-        Err(error) => Ok(usage(&format!(
-            "the manual pages cannot be written into {}: {error}; give a folder that you may write to",
-            dir.display()
-        ))),
+        Err(error) => {
+            Ok(usage(&format!("cannot write the manual pages to {}: {error}; give a writable folder", dir.display())))
+        }
     }
 }
 

@@ -13,60 +13,62 @@ use steadfast::workload::Sources;
 /// What a run can be told.
 #[derive(Debug, Args)]
 pub(crate) struct RunOptions {
-    /// A kustomization, a folder of YAML or JSON, a file, a Helm chart, or `-` for standard input, with the StatefulSet and
-    /// its Service; can be repeated [default: the seed].
+    /// The manifests of the StatefulSet and its Service: a kustomization, a folder of YAML or JSON, a file, a Helm
+    /// chart, or `-` for standard input. Can be repeated [default: the seed].
     #[arg(long, value_name = "PATH")]
     manifests: Vec<PathBuf>,
-    /// Render the chart with this file of values; can be repeated.
+    /// Render the chart with this values file. Can be repeated.
     #[arg(long, value_name = "FILE", requires = "manifests")]
     values: Vec<PathBuf>,
-    /// Nodes of the cluster that is made: the control plane and workers.
+    /// The number of nodes of the new cluster, including the control plane.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["cluster", "context", "kubeconfig"])]
     nodes: u8,
-    /// Kubernetes version of the cluster that is made [default: the lab's].
+    /// The Kubernetes version of the new cluster [default: the lab's].
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
     kubernetes: Option<String>,
-    /// The addresses of the cluster that is made: of IPv4, of IPv6, or of both.
+    /// The IP address family of the new cluster: IPv4, IPv6 or both.
     #[arg(long, value_enum, value_name = "FAMILY", default_value = "ipv4", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
     ip_family: IpFamily,
-    /// Use this kind cluster of this machine instead of making one.
+    /// Use this kind cluster on this machine instead of creating one.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["context", "kubeconfig"])]
     cluster: Option<String>,
-    /// Use this context of the kubeconfig instead of making a cluster.
+    /// Use this context of the kubeconfig instead of creating a cluster.
     #[arg(long, requires = "kubeconfig")]
     context: Option<String>,
-    /// The kubeconfig file of an existing cluster; never taken from the environment.
+    /// The kubeconfig file of an existing cluster. It is never taken from the environment.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// The UID of that cluster's namespace kube-system, which no other cluster has; a run without it tells it and ends.
+    /// The UID of that cluster's namespace kube-system, which identifies the cluster. A run without it prints the UID
+    /// and stops.
     #[arg(long, value_name = "UID", requires = "kubeconfig")]
     cluster_uid: Option<String>,
-    /// Use an API server that does not prove who it is: whoever stands in between reads and changes all that is asked.
+    /// Accept an API server that cannot be authenticated. Anyone on the network path can then read and change all
+    /// traffic.
     #[arg(long, requires = "kubeconfig")]
     allow_insecure: bool,
-    /// The witness's image for a cluster that pulls its images; ci/setup makes the one to push.
+    /// The witness image for a cluster that pulls its images. ci/setup builds the image to push.
     #[arg(long, value_name = "IMAGE", requires = "kubeconfig")]
     witness_image: Option<String>,
-    /// Agree that pods of the run's own namespace are deleted, killed and scaled on a cluster that was there before;
-    /// without it, what needs that is skipped.
+    /// Allow pods in the run's own namespace to be deleted, killed and scaled on an existing cluster. Without it,
+    /// checks that need this are skipped.
     #[arg(long)]
     allow_disruption: bool,
-    /// The workload's namespace; it must not exist [default: the manifests', or one named after the run].
+    /// The workload's namespace. It must not exist [default: the one in the manifests, or one named after the run].
     #[arg(long)]
     namespace: Option<String>,
-    /// Make no namespaces: that of --namespace is there and unused, and so is this one, for a witness. The account then needs
-    /// rights in these two alone (manifests/account/namespaces.yaml).
+    /// Create no namespaces: use --namespace for the workload and this one for a witness. Both must exist and be
+    /// unused. The account then needs rights only in these two (manifests/account/namespaces.yaml).
     #[arg(long, value_name = "NAMESPACE", requires_all = ["kubeconfig", "namespace"])]
     witness_namespace: Option<String>,
     #[command(flatten)]
     config: RunConfig,
-    /// Where the directories of runs are made.
+    /// The folder in which run directories are created.
     #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "target/steadfast")]
     artifacts: PathBuf,
-    /// What becomes of cluster and workload after the run.
+    /// When to keep the cluster and the workload after the run.
     #[arg(long, value_enum, default_value = "never")]
     keep: Keep,
-    /// Multiply every time limit, for a slow machine.
+    /// Multiply every timeout, for a slow machine.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
     timeout_scale: f64,
 }

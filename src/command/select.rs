@@ -9,7 +9,7 @@ use steadfast::check::{CATALOGUE, Check, UPGRADE_CHECKS, all, find};
 pub(crate) fn select(filter: Option<&str>) -> Result<Vec<&'static Check>, String> {
     matching(CATALOGUE.iter(), filter).map_err(|message| {
         let of_upgrades = filter.is_some_and(|filter| UPGRADE_CHECKS.iter().any(|check| check.id.contains(filter)));
-        if of_upgrades { format!("{message}, and `steadfast upgrade` judges those of an upgrade") } else { message }
+        if of_upgrades { format!("{message}; `steadfast upgrade` judges the checks of an upgrade") } else { message }
     })
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn matching(
     let filter = filter.unwrap_or_default();
     let checks: Vec<&Check> = checks.filter(|check| check.id.contains(filter)).collect();
     if checks.is_empty() {
-        return Err(format!("no check's id contains `{filter}`; `steadfast list` shows them"));
+        return Err(format!("no check id contains `{filter}`; `steadfast list` shows all ids"));
     }
     Ok(checks)
 }
@@ -38,8 +38,8 @@ pub(crate) fn check(id: &str) -> Result<&'static Check, String> {
         let last = id.rsplit("::").next().unwrap_or(id);
         let like: Vec<&str> = all().map(|check| check.id).filter(|known| known.contains(last)).collect();
         match like.as_slice() {
-            [] => format!("there is no check `{id}`; `steadfast list` shows them all"),
-            like => format!("there is no check `{id}`; there is {}", like.join(", ")),
+            [] => format!("there is no check `{id}`; `steadfast list` shows all checks"),
+            like => format!("there is no check `{id}`; similar checks: {}", like.join(", ")),
         }
     })
 }

@@ -8,19 +8,19 @@ use steadfast::terminal::tell;
 use steadfast::trend::{Form, Trend, gather};
 
 /// The exit codes.
-pub(crate) const EXIT_CODES: &str =
-    "Exit codes: 0 everything was read, however red it is; 2 something could not be read.";
+pub(crate) const EXIT_CODES: &str = "Exit codes: 0 all results were read, whatever they say; 2 some results could not be \
+                              read.";
 
 /// What it takes.
 #[derive(Debug, Args)]
 pub(crate) struct TrendArgs {
-    /// Directories of runs, or folders that have such at any depth, as target/steadfast.
+    /// Run directories, or folders that contain run directories at any depth, such as target/steadfast.
     #[arg(value_name = "DIR", required = true)]
     directories: Vec<PathBuf>,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// In Markdown, for the summary of a build.
+    /// Print Markdown, for a build summary.
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
 }
@@ -38,8 +38,8 @@ pub(crate) fn run(args: &TrendArgs) -> u8 {
         return 0;
     }
     usage(&format!(
-        "{} of what was found could not be read and is missing from the trend, which names it; give directories of runs, \
-         with the results.json that this version of steadfast writes",
+        "results that could not be read and are not counted: {}; the trend lists them; give run directories with a \
+         results.json that this version of steadfast wrote",
         trend.apart.unread.len()
     ))
 }

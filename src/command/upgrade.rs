@@ -11,10 +11,10 @@ use super::select::matching;
 /// What an upgrade can be told.
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeOptions {
-    /// Judge only checks whose id contains this, such as `writes`; the upgrade is acted whole.
+    /// Judge only checks whose id contains this, such as `writes`. The upgrade itself always runs completely.
     filter: Option<String>,
-    /// The Kubernetes version to upgrade to: a later patch, or the next minor version. `--kubernetes` says which one to
-    /// begin with [default: the latest that is ready and leads there].
+    /// The Kubernetes version to upgrade to: a later patch, or the next minor version. `--kubernetes` sets the version
+    /// to start from [default: the latest prepared version that can be upgraded to it].
     #[arg(long, value_name = "VERSION")]
     to: Version,
     #[command(flatten)]
@@ -31,8 +31,8 @@ impl UpgradeOptions {
         let settings = self.run.settings(checks);
         if !settings.allow_disruption && !matches!(settings.target, Target::New { .. }) {
             return Err(
-                "an upgrade drains every node of a cluster that was there before; agree by --allow-disruption, \
-                        or leave the cluster out to make one"
+                "an upgrade drains every node of an existing cluster; allow that with --allow-disruption, or omit the \
+                 cluster to create a new one"
                     .to_owned(),
             );
         }

@@ -30,7 +30,7 @@ pub enum ScenarioError {
     #[error(transparent)]
     Node(#[from] CommandError),
     /// No node may be disrupted.
-    #[error("no node with a pod of the set can be {what}: {why}; give the cluster more nodes by --nodes")]
+    #[error("no node with a pod of the StatefulSet can be {what}: {why}; give the cluster more nodes with --nodes")]
     NoNode {
         /// What the scenario would do to it.
         what: &'static str,
@@ -51,7 +51,7 @@ pub enum ScenarioError {
     #[error(transparent)]
     Lost(Box<LostNode>),
     /// The scenarios were cut short because the workload did not come back.
-    #[error("cut short {after:?} after the workload had been awaited in vain")]
+    #[error("cut short {after:?} after a wait for the workload had failed")]
     CutShort {
         /// The time since the failed wait.
         after: Duration,
@@ -69,8 +69,8 @@ pub enum ScenarioError {
 /// A node that did not come back with a newer kubelet, and its fate.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{node} did not come back with the kubelet {to} ({source}); it ended with: {said}; {after}; mend its flags or its \
-     configuration before the next upgrade; its log: logs/{file}"
+    "{node} did not come back with the kubelet {to} ({source}); its last error: {said}; {after}; correct its flags or \
+     its configuration before the next upgrade; its log: logs/{file}"
 )]
 pub struct LostNode {
     /// The node.

@@ -120,7 +120,7 @@ impl Context {
             let ask = LedgerAsk::Read { after: *position, limit: AT_ONCE };
             let asked_us = self.journal.log.now_us();
             let LedgerAnswer::Read { next, activity, mut entries } = self.tell(ask).await? else {
-                return Err("the witness answered another question".to_owned());
+                return Err("the witness answered a different request".to_owned());
             };
             let count = entries.items();
             if count > 0 || (ended && entries.last.is_some()) {
@@ -179,7 +179,7 @@ impl Context {
         match self.witnesses.near.ask(Ask::Ledger(ask), self.timeouts.sql).await {
             Ok((_, Answer::Ledger(LedgerAnswer::Refused { message }))) => Err(message),
             Ok((_, Answer::Ledger(answer))) => Ok(answer),
-            Ok(_) => Err("the witness answered another question".to_owned()),
+            Ok(_) => Err("the witness answered a different request".to_owned()),
             Err(trouble) => Err(trouble.to_string()),
         }
     }

@@ -109,7 +109,7 @@ impl Context {
         };
         let (took_us, answer) = match session.ask(Ask::Dns(ask), self.timeouts.dns).await {
             Ok((took_us, Answer::Dns(answer))) => (took_us, answer),
-            Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
+            Ok((took_us, _)) => (took_us, broken("the witness answered a different request")),
             Err(trouble) => (0, broken(trouble)),
         };
         let right = is_right(&answer, &self.journal.log.look(|timeline| self.expected(timeline, question)));

@@ -40,8 +40,8 @@ impl Context {
         if let Some(node) = nodes.iter().find(|node| !taken.contains_key(*node)) {
             return Ok(node.clone());
         }
-        let carries = nodes.iter().filter_map(|node| Some(format!("{node} carries {}", taken.get(node)?)));
-        Err(ScenarioError::NoNode { what, why: carries.collect::<Vec<_>>().join(", ") })
+        let taken_by = nodes.iter().filter_map(|node| Some(format!("{node} runs {}", taken.get(node)?)));
+        Err(ScenarioError::NoNode { what, why: taken_by.collect::<Vec<_>>().join(", ") })
     }
 
     /// The nodes that run what a run needs, and what that is.

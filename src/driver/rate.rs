@@ -7,10 +7,10 @@ use tokio::sync::Mutex;
 /// a write: eighty a second make more than ten thousand that are acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 pub struct Rate {
-    /// How many clients write the ledger side by side.
+    /// The number of clients that write to the ledger in parallel.
     #[arg(long, value_name = "N", default_value_t = Self::default().writers, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub writers: u32,
-    /// Inserts a second of each of them.
+    /// Inserts per second of each writer.
     #[arg(id = "rate", long, value_name = "N", default_value_t = Self::default().per_second, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub per_second: u32,
 }

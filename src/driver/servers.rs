@@ -125,7 +125,7 @@ impl Context {
         };
         match self.witnesses.near.ask(way(ask), limit).await {
             Ok((took_us, Answer::Sql(answer))) => (took_us, answer),
-            Ok((took_us, _)) => (took_us, broken("the witness answered another question")),
+            Ok((took_us, _)) => (took_us, broken("the witness answered a different request")),
             Err(trouble) => (0, broken(trouble)),
         }
     }
@@ -157,7 +157,7 @@ impl Context {
     pub(crate) async fn is_over_tls(&self, checkpoint: &Checkpoint, pod: &str) -> Result<bool, ScenarioError> {
         let (_, answer) = self.put(checkpoint, pod, &[statements::CIPHER.to_owned()], self.timeouts.sql).await;
         match answer.trouble() {
-            Some(trouble) => Err(self.unwilling(pod, "tell whether it speaks TLS", trouble)),
+            Some(trouble) => Err(self.unwilling(pod, "report whether it supports TLS", trouble)),
             None => Ok(first(&in_small_letters(answer), "value").is_some_and(|cipher| !cipher.is_empty())),
         }
     }

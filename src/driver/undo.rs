@@ -16,7 +16,7 @@ impl Context {
     pub(crate) fn machines(&self) -> Result<&Nodes, ScenarioError> {
         self.cluster.nodes.as_ref().ok_or_else(|| ScenarioError::NoNode {
             what: "reached",
-            why: "the cluster's nodes are no containers of this machine".to_owned(),
+            why: "the cluster's nodes are not containers on this machine".to_owned(),
         })
     }
 

@@ -113,7 +113,7 @@ impl Session {
         }
         match self.ask(Ask::Resolver, WAY).await? {
             (_, Answer::Resolver(told)) => told.map(Some).map_err(|reason| self.trouble(reason)),
-            _ => Err(self.trouble("it answered another question")),
+            _ => Err(self.trouble("it answered a different request")),
         }
     }
 
@@ -129,7 +129,7 @@ impl Session {
         let trouble = match tokio::time::timeout(WAY, written).await {
             Ok(Ok(())) => return Ok(receiver),
             Ok(Err(error)) => self.trouble(error),
-            Err(_) => self.trouble("the session takes no more questions"),
+            Err(_) => self.trouble("the session accepts no more requests"),
         };
         *slot = Slot::default();
         Err(trouble)
@@ -174,9 +174,9 @@ impl Session {
                 let reason = format!("it speaks protocol {}, not {PROTOCOL}; run ci/setup again", hello.protocol);
                 return Err(self.trouble(reason));
             }
-            _ => return Err(self.trouble(format!("it did not say who it is, but: {first}"))),
+            _ => return Err(self.trouble(format!("it did not identify itself, but sent: {first}"))),
         }
-        let ended = process.take_status().ok_or_else(|| self.trouble("the session does not tell of its end"))?;
+        let ended = process.take_status().ok_or_else(|| self.trouble("the session does not report its end"))?;
         let pending = Pending::default();
         let waiting = pending.clone();
         let reader = tokio::spawn(async move {

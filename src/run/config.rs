@@ -17,16 +17,17 @@ pub struct RunConfig {
     #[command(flatten)]
     #[serde(flatten)]
     pub hints: Hints,
-    /// Who configures replication: the harness, or the workload itself (its init containers, its operator), at which the
-    /// harness only looks.
+    /// Who configures replication: the harness, or the workload itself (its init containers or its operator). In the
+    /// second case the harness only observes.
     #[arg(long, value_parser = choice::<Replication>(), default_value = "managed")]
     pub replication: Replication,
-    /// Have the ledger ask around every write whether its commit waited for a replica (semi-synchronous replication, which
-    /// the manifests switch on), and judge it.
+    /// Judge semi-synchronous replication, which the manifests enable: the ledger queries before and after every write
+    /// whether its commit waited for a replica.
     #[arg(long)]
     pub semi_sync: bool,
-    /// Demand more of the workload than holds for every one; can be repeated. `ordered-ready`: its pods come and go in
-    /// the order of their ordinals, also where spec.podManagementPolicy is Parallel. It is always demanded of the seed.
+    /// Require a property that not every workload must have. Can be repeated. `ordered-ready`: pods are created and
+    /// deleted in the order of their ordinals, even if spec.podManagementPolicy is Parallel. The seed must always have
+    /// it.
     #[arg(long, value_parser = choice::<Expect>(), value_name = "WHAT")]
     #[serde(default)]
     pub expect: Vec<Expect>,

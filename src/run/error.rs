@@ -38,8 +38,8 @@ pub enum RunError {
     Upgrade(#[from] UpgradeError),
     /// The cluster's nodes cannot be reached.
     #[error(
-        "only the nodes of a kind cluster of this machine can be upgraded from here; for a cluster of a kubeconfig call \
-         `steadfast before`, upgrade it in your own way, and call `steadfast after`"
+        "`steadfast upgrade` can only upgrade the nodes of a kind cluster on this machine; for a cluster of a \
+         kubeconfig, run `steadfast before`, upgrade the cluster yourself, and run `steadfast after`"
     )]
     NotUpgradable,
     /// The run may not write to this cluster.
@@ -67,7 +67,7 @@ pub enum RunError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// An image is not available.
-    #[error("the image {image} is neither made ready by ci/setup, nor in the engine, nor to be pulled: {source}")]
+    #[error("the image {image} was not prepared by ci/setup, is not in the engine, and cannot be pulled: {source}")]
     NoImage {
         /// The image.
         image: String,
@@ -76,8 +76,8 @@ pub enum RunError {
     },
     /// A StorageClass does not exist.
     #[error(
-        "the StorageClass {class} is neither in the manifests nor in the cluster (it has: {there}); \
-         add it, or name one of those"
+        "the StorageClass {class} is neither in the manifests nor in the cluster (it has: {there}); add it, or use one \
+         of those"
     )]
     NoStorageClass {
         /// The class that a claim names.
@@ -87,29 +87,29 @@ pub enum RunError {
     },
     /// The root password does not exist.
     #[error(
-        "the root password is to be in {key}, which the namespace does not have; add it to the manifests, or say where \
-         the password is by --password-from secret/NAME/KEY"
+        "the root password must be in {key}, but the namespace does not have it; add it to the manifests, or set \
+         --password-from secret/NAME/KEY"
     )]
     NoPassword {
         /// The key where it should be.
         key: Key,
     },
     /// An image pull Secret does not exist.
-    #[error("the cluster has no Secret {place}; correct --pull-secret, which is NAMESPACE/NAME")]
+    #[error("the cluster has no Secret {place}; correct --pull-secret NAMESPACE/NAME")]
     NoPullSecret {
         /// Its namespace and name.
         place: String,
     },
     /// A quota is too small.
     #[error(
-        "the ResourceQuota {} allows {} of {}: {}; raise it, or leave it out of the manifests",
+        "the ResourceQuota {} allows {} of {}: {}; raise the quota, or remove it from the manifests",
         .0.quota, .0.hard, .0.resource, .0.why
     )]
     Quota(Shortage),
     /// No two pods may share a node, and there are too few nodes.
     #[error(
-        "the {pods} pods of StatefulSet {set} need a node each ({why}), and {takers} of the cluster's nodes take them: \
-         {mend}"
+        "the {pods} pods of StatefulSet {set} need one node each ({why}), but only {takers} of the cluster's nodes can \
+         take them: {mend}"
     )]
     TooFewNodes {
         /// The StatefulSet.
@@ -125,7 +125,8 @@ pub enum RunError {
     },
     /// There is no kind cluster of that name.
     #[error(
-        "there is no kind cluster `{name}` (there is: {known}); name one of these, or leave --cluster out to make one"
+        "there is no kind cluster `{name}` (existing clusters: {known}); use one of these, or omit --cluster to create \
+         one"
     )]
     NoCluster {
         /// The name asked for.
@@ -135,8 +136,8 @@ pub enum RunError {
     },
     /// Images cannot be loaded into the cluster, so the user must name a witness image that it can pull.
     #[error(
-        "the cluster of context {context} is no kind cluster of this machine, so the witness's image cannot be loaded \
-         into it; push {image} to a registry that the cluster reaches, and name it by --witness-image"
+        "the cluster of context {context} is not a kind cluster on this machine, so the witness image cannot be loaded \
+         into it; push {image} to a registry that the cluster can reach, and set --witness-image"
     )]
     NoWitnessImage {
         /// The context.
@@ -145,7 +146,7 @@ pub enum RunError {
         image: String,
     },
     /// A namespace that no run may use.
-    #[error("the namespace `{name}` cannot be used: {why}; choose another one by --namespace, or in the manifests")]
+    #[error("the namespace `{name}` cannot be used: {why}; choose another one with --namespace or in the manifests")]
     BadNamespace {
         /// Its name.
         name: String,
@@ -153,7 +154,7 @@ pub enum RunError {
         why: &'static str,
     },
     /// Something in the cluster did not become Ready.
-    #[error("{what} did not get Ready within {limit:?}; last seen: {last_seen}")]
+    #[error("{what} did not become Ready within {limit:?}; last seen: {last_seen}")]
     NotReady {
         /// What.
         what: String,
@@ -166,7 +167,9 @@ pub enum RunError {
     #[error(transparent)]
     Witness(#[from] crate::probe::WitnessError),
     /// The clean-up did not finish.
-    #[error("what the run made in the namespace {namespace} could not be deleted within {limit:?}; delete it by hand")]
+    #[error(
+        "the run's objects in the namespace {namespace} could not be deleted within {limit:?}; delete them by hand"
+    )]
     NotTornDown {
         /// The namespace.
         namespace: String,
@@ -175,7 +178,7 @@ pub enum RunError {
     },
     /// Objects of the run are left.
     #[error(
-        "still there after {limit:?} of deleting what the run made: {}; remove it by: {removal}", .left.join(", ")
+        "objects of the run still exist after {limit:?} of deletion: {}; remove them with: {removal}", .left.join(", ")
     )]
     LeftBehind {
         /// The objects, each with what blocks its deletion.
@@ -194,7 +197,7 @@ pub enum RunError {
         source: Box<kube::Error>,
     },
     /// A file of the run cannot be written.
-    #[error("cannot write {path}: {source}; choose a folder that can be written to by --artifacts")]
+    #[error("cannot write {path}: {source}; choose a writable folder with --artifacts")]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -202,7 +205,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// A defect of this program.
-    #[error("this program has a defect, on which the run ended: {0}; report it with the evidence")]
+    #[error("a bug in this program ended the run: {0}; report it with the evidence")]
     Panicked(String),
     /// Ctrl-C or another request to end.
     #[error("interrupted")]

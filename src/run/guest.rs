@@ -160,7 +160,7 @@ pub async fn sweep(cluster: &Cluster, uid: &str, of: Of) -> Result<Vec<String>, 
 pub(super) async fn sweep_dead_runs(cluster: &Cluster, uid: &str, journal: &Journal) {
     let message = match sweep(cluster, uid, Of::DeadRuns).await {
         Ok(removed) if removed.is_empty() => return,
-        Ok(removed) => format!("removed what killed runs had left on this cluster: {}", removed.join(", ")),
+        Ok(removed) => format!("removed the objects that killed runs left on this cluster: {}", removed.join(", ")),
         Err(error) => error.to_string(),
     };
     journal.announce(&message);

@@ -38,7 +38,7 @@ pub(super) async fn listed<K, T>(
 where
     K: Resource + Clone + DeserializeOwned + Serialize + std::fmt::Debug,
 {
-    let (begun, mut last_seen) = (Instant::now(), "no answer of the API server".to_owned());
+    let (begun, mut last_seen) = (Instant::now(), "no answer from the API server".to_owned());
     let found = async {
         loop {
             let list = match api.list(&ListParams::default().labels(selector)).await {
@@ -94,7 +94,7 @@ where
             return Ok(ready);
         }
         let waiting: Vec<String> = waiting.iter().map(ResourceExt::name_any).collect();
-        Err(if waiting.is_empty() { "none is there".to_owned() } else { format!("not Ready: {}", waiting.join(", ")) })
+        Err(if waiting.is_empty() { "none exists".to_owned() } else { format!("not Ready: {}", waiting.join(", ")) })
     };
     listed(api, selector, what, limit, look).await
 }

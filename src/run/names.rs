@@ -12,10 +12,10 @@ pub(super) fn usable(name: String) -> Result<String, RunError> {
     let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     // The run derives another namespace's name from this one.
     if !letters || name.is_empty() || name.len() > 55 || name.starts_with('-') || name.ends_with('-') {
-        return refuse("it takes 1 to 55 small letters, digits and inner hyphens");
+        return refuse("a name has 1 to 55 lowercase letters, digits and inner hyphens");
     }
     if name == "default" || name.starts_with("kube-") {
-        return refuse("it is every cluster's own, and a run never touches a namespace that it did not make");
+        return refuse("it belongs to the cluster, and a run never changes a namespace that it did not create");
     }
     Ok(name)
 }

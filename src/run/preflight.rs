@@ -64,7 +64,6 @@ pub(super) fn nodes(manifests: &[Manifest], taints: &[Vec<Taint>], new: Option<u
     }
     // One node more lets the scenario `grow` add a pod.
     let wanted = new.map(|nodes| nodes + apart.pods + 1 - takers);
-    let mend =
-        wanted.map_or("add nodes, or have pods share them".to_owned(), |nodes| format!("give it --nodes {nodes}"));
+    let mend = wanted.map_or("add nodes, or let pods share nodes".to_owned(), |nodes| format!("use --nodes {nodes}"));
     Err(RunError::TooFewNodes { set: apart.set, pods: apart.pods, why: apart.why, takers, mend })
 }

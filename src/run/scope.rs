@@ -56,24 +56,25 @@ impl Scope {
 fn reason_to_leave_out(capabilities: Capabilities, scenario: Scenario) -> Option<&'static str> {
     let required = scenario.description();
     if required.in_containers && !capabilities.containers {
-        return Some("a server is killed from its node, and the nodes are no containers of this machine");
+        return Some("a server is killed from its node, and the nodes are not containers on this machine");
     }
     if required.disrupts == Disrupts::Cluster && capabilities.may_disrupt != Disrupts::Cluster {
         return Some(
-            "nodes, DNS servers and the API server are left alone in a cluster that was not made for this workload",
+            "nodes, DNS servers and the API server are not disrupted in a cluster that was not created for this \
+             workload",
         );
     }
     if capabilities.nodes < required.nodes {
-        return Some("the cluster's only node carries the API server, the DNS servers and the witnesses too");
+        return Some("the cluster's only node also runs the API server, the DNS servers and the witnesses");
     }
     if required.one_more_pod && !capabilities.room {
-        return Some("no node takes one more pod, or a quota allows none");
+        return Some("no node can take one more pod, or a quota does not allow it");
     }
     if capabilities.pods < required.pods {
-        return Some("the set has one pod: with its claim would go every write");
+        return Some("the StatefulSet has one pod: deleting its claim would lose every write");
     }
     let undisturbed = capabilities.may_disrupt == Disrupts::Nothing && scenario.disrupts();
-    undisturbed.then_some("no pod is disturbed in a cluster that was there before, unless --allow-disruption is given")
+    undisturbed.then_some("pods of an existing cluster are not disrupted, unless --allow-disruption is given")
 }
 
 #[cfg(test)]

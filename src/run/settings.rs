@@ -12,14 +12,14 @@ use crate::evidence::{Disrupts, Expect, Scenario};
 use crate::scenario::plan;
 use crate::workload::{self, Loaded, Sources};
 
-/// What becomes of the cluster, or of the workload on a cluster that was there, after the run.
+/// When to keep the cluster, or the workload on an existing cluster, after the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Keep {
-    /// It is removed.
+    /// Remove everything.
     Never,
-    /// It stays if a check did not pass.
+    /// Keep everything if a check did not pass.
     OnFailure,
-    /// It stays.
+    /// Keep everything.
     Always,
 }
 
@@ -58,7 +58,7 @@ impl Settings {
     fn namespaces_are_fit(&self) -> Result<(), RunError> {
         let Target::Context { namespaces: Some([workload, witness]), .. } = &self.target else { return Ok(()) };
         if workload == witness {
-            let why = "the workload is in it, and a witness asks from another one";
+            let why = "the workload uses it, and the second witness needs another namespace";
             return Err(RunError::BadNamespace { name: witness.clone(), why });
         }
         names::usable(witness.clone()).map(drop)

@@ -26,11 +26,11 @@ pub fn cancelled_by_signals() -> CancellationToken {
                 () = end_of_terminal(hangup.as_mut()) => {}
             }
             if token.is_cancelled() {
-                complain("\nended at once; the next start removes what is left");
+                complain("\nstopped at once; the next run removes what is left");
                 std::process::exit(INTERRUPTED);
             }
             token.cancel();
-            complain("\ninterrupted: cleaning up; once more ends at once");
+            complain("\ninterrupted: cleaning up; interrupt again to stop at once");
         }
     });
     cancel

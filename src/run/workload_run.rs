@@ -113,7 +113,7 @@ async fn caught(acting: impl Future<Output = Result<(), RunError>>) -> Result<()
     AssertUnwindSafe(acting).catch_unwind().await.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
         let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(RunError::Panicked(words.unwrap_or_else(|| "it does not say why".to_owned())))
+        Err(RunError::Panicked(words.unwrap_or_else(|| "it gave no message".to_owned())))
     })
 }
 

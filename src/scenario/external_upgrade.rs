@@ -23,14 +23,14 @@ pub async fn find(context: &Context) -> Result<(), ScenarioError> {
         let answer = context.ask(&checkpoint, &primary, Question::Configure, vec![statements::name_conflicts()]).await;
         let there: Vec<String> = match &answer {
             SqlAnswer::Rows(rows) => rows.iter().filter_map(|row| column(row, "name")).collect(),
-            other => vec![format!("no answer to that: {other:?}")],
+            other => vec![format!("no answer to the query: {other:?}")],
         };
         if there.is_empty() {
             return Ok(());
         }
         Err(ScenarioError::Server {
             pod: primary.clone(),
-            what: "show that it has nothing that is called like the harness's own".to_owned(),
+            what: "prove that it has no schema or account with the harness's names".to_owned(),
             answer: format!("it has {}; drop or rename it", there.join(", ")),
         })
     };

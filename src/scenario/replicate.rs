@@ -55,8 +55,8 @@ pub(super) async fn follow(
     if source.len() > longest {
         let (what, length) = ("follow the primary".to_owned(), source.len());
         let answer = format!(
-            "its stable name {source} has {length} characters, and this server takes {longest}; \
-             choose a shorter --namespace"
+            "its stable name {source} has {length} characters, but this server accepts {longest}; choose a shorter \
+             --namespace"
         );
         return Err(ScenarioError::Server { pod: replicas.join(", "), what, answer });
     }

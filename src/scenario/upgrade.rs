@@ -176,7 +176,8 @@ async fn drain(context: &Context, node: &str, pods: &[(String, String)]) -> Resu
         return Err(ScenarioError::Server {
             pod: pod.clone(),
             what: format!("leave {node}"),
-            answer: "its disruption budget did not let it go; raise maxUnavailable, or give the set more pods"
+            answer: "its PodDisruptionBudget did not allow the eviction; raise maxUnavailable, or add pods to the \
+                     StatefulSet"
                 .to_owned(),
         });
     }

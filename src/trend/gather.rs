@@ -38,7 +38,7 @@ pub fn gather<P: AsRef<Path>>(folders: &[P]) -> Gathered {
         let before = gathered.found.len() + gathered.unread.len() + gathered.without_results.len();
         walk(folder, &mut gathered);
         if gathered.found.len() + gathered.unread.len() + gathered.without_results.len() == before {
-            let reason = format!("there is no {RESULTS}, neither in it nor below");
+            let reason = format!("there is no {RESULTS} in it or below");
             gathered.unread.push(Unread { path: folder.to_owned(), reason });
         }
     }

@@ -60,9 +60,9 @@ fn apart(apart: &Apart) -> Vec<String> {
     let mut lines: Vec<String> = [
         named(interrupted.len(), "interrupted", interrupted.join(", ")),
         named(never_began.len(), "that never began", paths(never_began)),
-        named(without_results.len(), "without results, killed or going on", paths(without_results)),
-        said(*mutants, "of mutants, for which red is right"),
-        said(*repeated, "that are there again"),
+        named(without_results.len(), "without results: killed or still running", paths(without_results)),
+        said(*mutants, "of mutants, which must be red"),
+        said(*repeated, "repeated"),
     ]
     .into_iter()
     .flatten()

@@ -90,10 +90,10 @@ impl Stored {
         let value: Value = serde_json::from_str(text).map_err(refuse)?;
         match &value["schema"] {
             Value::Null => {
-                return Err(Refused("it holds no results: it does not say of which format it is".to_owned()));
+                return Err(Refused("it holds no results: it has no format number".to_owned()));
             }
             schema if *schema != RESULTS_SCHEMA => {
-                let reason = format!("its format is {schema}, and this program reads {RESULTS_SCHEMA}");
+                let reason = format!("its format is {schema}, but this program reads {RESULTS_SCHEMA}");
                 return Err(Refused(reason));
             }
             _ => {}
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn another_format_is_not_guessed_at() {
         let refused = |text| Stored::parse(text).unwrap_err().0;
-        assert_eq!(refused(r#"{"schema": 2}"#), "its format is 2, and this program reads 1");
-        assert!(refused("{}").ends_with("it does not say of which format it is"));
-        assert!(refused("[]").ends_with("it does not say of which format it is"));
+        assert_eq!(refused(r#"{"schema": 2}"#), "its format is 2, but this program reads 1");
+        assert!(refused("{}").ends_with("it has no format number"));
+        assert!(refused("[]").ends_with("it has no format number"));
         assert!(refused("{").contains("EOF"), "{}", refused("{"));
         assert!(refused(r#"{"schema": 1}"#).contains("missing field"), "{}", refused(r#"{"schema": 1}"#));
     }

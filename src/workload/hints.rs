@@ -9,24 +9,25 @@ use crate::witness::protocol::Tls;
 /// What the manifests do not say of the workload, or not clearly.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 pub struct Hints {
-    /// The StatefulSet to test, where the manifests hold several; everything else is applied beside it.
+    /// The StatefulSet to test, if the manifests contain several. All other objects are applied too.
     #[arg(long, value_name = "NAME")]
     #[serde(default)]
     pub statefulset: Option<String>,
-    /// The account to log in as instead of root; it needs all of root's privileges.
+    /// The account to log in as instead of root. It needs all privileges of root.
     #[arg(long, value_name = "NAME", requires = "password_from")]
     #[serde(default)]
     pub user: Option<String>,
-    /// Where that account's password is, if the manifests do not say it: `secret/NAME/KEY`, in the workload's namespace.
+    /// The location of that account's password, if it does not follow from the manifests: `secret/NAME/KEY`, in the
+    /// workload's namespace.
     #[arg(long, value_name = "KEY")]
     #[serde(default)]
     pub password_from: Option<Key>,
-    /// Whether servers are asked over TLS: where they offer it, or never without it.
+    /// When to use TLS for connections to the servers: if they offer it, or always.
     #[arg(long, value_parser = choice::<Tls>(), value_name = "WHEN", default_value = "preferred")]
     #[serde(default)]
     pub tls: Tls,
-    /// A Secret of the cluster that the witness's image is pulled with; it is copied into the namespaces that the run makes.
-    /// Those that the workload's pods name are used without it.
+    /// A Secret in the cluster with the credentials to pull the witness image. It is copied into the namespaces that
+    /// the run creates. The pull Secrets that the workload's pods name are used in any case.
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = place)]
     #[serde(default)]
     pub pull_secret: Option<String>,

@@ -140,7 +140,7 @@ mod tests {
             apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: db}\n";
         assert!(judged(own).is_ok());
         assert!(judged(&format!("{MONITOR}{DEFINITION}")).is_ok());
-        insta::assert_snapshot!(judged(MONITOR).expect_err("unknown"), @"db.yaml: the cluster knows no kind ServiceMonitor of monitoring.example.com/v1, which db is of; add its CustomResourceDefinition to the manifests, or leave the object out");
+        insta::assert_snapshot!(judged(MONITOR).expect_err("unknown"), @"db.yaml: the cluster does not know the kind ServiceMonitor of monitoring.example.com/v1, which db has; add its CustomResourceDefinition to the manifests, or remove the object");
         assert!(judged(&MONITOR.replace("monitoring.example.com", "gateway.networking.k8s.io")).is_err());
     }
 }

@@ -44,8 +44,8 @@ pub enum ApplyError {
     },
     /// The API server does not serve a kind.
     #[error(
-        "{origin}: the cluster knows no kind {kind} of {api_version}, which {name} is of; add its CustomResourceDefinition \
-         to the manifests, or leave the object out"
+        "{origin}: the cluster does not know the kind {kind} of {api_version}, which {name} has; add its \
+         CustomResourceDefinition to the manifests, or remove the object"
     )]
     UnknownKind {
         /// The kind.
@@ -59,20 +59,20 @@ pub enum ApplyError {
     },
     /// The namespace existed before the run.
     #[error(
-        "the namespace {0} exists already, and a run never touches a namespace that it did not make; \
-         choose another one by --namespace, or delete it"
+        "the namespace {0} already exists, and a run never changes a namespace that it did not create; choose another \
+         one with --namespace, or delete it"
     )]
     NamespaceExists(String),
     /// A namespace that should exist does not.
     #[error(
-        "there is no namespace {0}, which is to be there beforehand; make it (manifests/account/namespaces.yaml), or leave \
-         --witness-namespace out, and the run makes its own"
+        "there is no namespace {0}, which must exist before the run; create it (manifests/account/namespaces.yaml), or \
+         omit --witness-namespace so that the run creates its own"
     )]
     NoNamespace(String),
     /// A namespace that should be unused is in use.
     #[error(
-        "the namespace {namespace} is in use: it has {object}, and a run never touches what it did not make; name an unused \
-         one, or delete what is in it"
+        "the namespace {namespace} is in use: it has {object}, and a run never changes what it did not create; choose \
+         an unused one, or delete its objects"
     )]
     NamespaceInUse {
         /// The namespace.
@@ -81,7 +81,7 @@ pub enum ApplyError {
         object: String,
     },
     /// A cluster-wide object of that name exists and differs.
-    #[error("{kind} {name} exists already and differs from the manifest at {pointer}; rename one of the two")]
+    #[error("{kind} {name} already exists and differs from the manifest at {pointer}; rename one of the two")]
     Differs {
         /// The object's kind.
         kind: String,

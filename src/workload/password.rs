@@ -135,22 +135,22 @@ pub(crate) fn credentials(manifests: &[Manifest], pod: &Value, container: &Value
         let path = format!("{name}_FILE");
         match environment.get(&path) {
             Some(Given::Text(file)) => return key_of_file(pod, container, file).map(Credentials::Key),
-            Some(Given::Key(key)) => return Err(format!("{path} has its path from {key}")),
+            Some(Given::Key(key)) => return Err(format!("{path} gets its path from {key}")),
             Some(Given::Unknown(why)) => return Err(format!("{path} {why}")),
             None => {}
         }
     }
     let is_set = |name: &&str| known(name) && environment.get(name).is_some();
     if let Some(name) = UNKNOWABLE.iter().find(|name| is_set(name)) {
-        return Err(format!("{name} leaves it to the image, or gives only its hash"));
+        return Err(format!("{name} lets the image choose the password, or gives only its hash"));
     }
     if EMPTY.iter().any(is_set) {
         return Ok(Credentials::Empty);
     }
     let name = text(container, "/name").unwrap_or_default();
     Err(match environment.not_seen.as_slice() {
-        [] => format!("the container `{name}` has neither MYSQL_ROOT_PASSWORD nor a variable that stands for it"),
-        not_seen => format!("its variables come from {}, which the manifests do not bring", not_seen.join(", ")),
+        [] => format!("the container `{name}` has neither MYSQL_ROOT_PASSWORD nor an equivalent variable"),
+        not_seen => format!("its variables come from {}, which the manifests do not contain", not_seen.join(", ")),
     })
 }
 
@@ -199,7 +199,7 @@ impl Environment {
         match (key, variable.get("value"), variable.get("valueFrom")) {
             (Some(key), ..) => Given::Key(key),
             (None, Some(Value::Null) | None, None) => Given::Text(String::new()),
-            (None, Some(_), None) => Given::Unknown("has a value that is no string: put it into quotes".to_owned()),
+            (None, Some(_), None) => Given::Unknown("has a value that is not a string: quote it".to_owned()),
             (None, ..) => Given::Unknown("comes from a field of the pod".to_owned()),
         }
     }
@@ -222,7 +222,7 @@ impl Environment {
                         None => text.push_str(&rest[place..rest.len() - behind.len()]),
                         Some(Given::Text(value)) => text.push_str(value),
                         Some(given) if text.is_empty() && behind.is_empty() => return given.clone(),
-                        Some(_) => return Given::Unknown(format!("is put together from ${{{name}}} and more")),
+                        Some(_) => return Given::Unknown(format!("is composed of ${{{name}}} and other text")),
                     }
                     rest = behind;
                 }
@@ -267,13 +267,13 @@ fn key_of_file(pod: &Value, container: &Value, file: &str) -> Result<Key, String
     };
     let nearest = items(container, "/volumeMounts").filter_map(below).max_by_key(|(length, ..)| *length);
     let Some((_, volume, path)) = nearest else {
-        return Err(format!("the password is in the file {file}, and no volume is mounted there"));
+        return Err(format!("the password is in the file {file}, but no volume is mounted there"));
     };
     let source = items(pod, "/volumes").find(|it| text(it, "/name") == Some(&volume));
     let projected = source.into_iter().flat_map(|source| items(source, "/projected/sources"));
     let key = source.into_iter().chain(projected).find_map(|source| key_at(source, &path));
     key.ok_or_else(|| {
-        format!("the password is in the file {file}, which no Secret or ConfigMap of the pod template brings")
+        format!("the password is in the file {file}, which no Secret or ConfigMap of the pod template provides")
     })
 }
 

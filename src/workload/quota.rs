@@ -67,7 +67,7 @@ pub fn shortage(manifests: &[Manifest], more: u64, keeper: bool) -> Option<Short
             // The sum of decimal fractions is not exact.
             Ok(needed) if needed <= allowed * (1.0 + 1e-9) => return None,
             Ok(needed) => format!("the pods of the manifests and the witness need {}", rounded(needed)),
-            Err(container) => format!("the container `{container}` does not say how much it takes"),
+            Err(container) => format!("the container `{container}` sets no such request or limit"),
         };
         let hard = hard.as_str().map_or_else(|| hard.to_string(), str::to_owned);
         Some(Shortage { quota: quota.to_owned(), resource: resource.to_owned(), hard, why })
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(judged("requests.memory: 4Gi", 0), None);
         assert!(judged("limits.memory: 3Gi", 0).is_some_and(|why| why.contains("need 3489660928")));
         assert!(
-            judged("requests.cpu: 9", 0).is_some_and(|why| why.ends_with("`server` does not say how much it takes"))
+            judged("requests.cpu: 9", 0).is_some_and(|why| why.ends_with("`server` sets no such request or limit"))
         );
     }
 }

@@ -14,13 +14,15 @@ use crate::object::{items, strings, text};
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
     /// No StatefulSet.
-    #[error("the manifests hold no StatefulSet ({found}); add the one to test")]
+    #[error("the manifests contain no StatefulSet ({found}); add the one to test")]
     NoStatefulSet {
         /// What they hold.
         found: String,
     },
     /// More than one StatefulSet.
-    #[error("the manifests hold {count} StatefulSets ({names}); a run tests one: say which by --statefulset NAME")]
+    #[error(
+        "the manifests contain {count} StatefulSets ({names}), but a run tests one: choose it with --statefulset NAME"
+    )]
     SeveralStatefulSets {
         /// The number of StatefulSets.
         count: usize,
@@ -28,7 +30,7 @@ pub enum SubjectError {
         names: String,
     },
     /// No StatefulSet has the requested name.
-    #[error("the manifests hold no StatefulSet `{name}` ({found}); correct --statefulset")]
+    #[error("the manifests contain no StatefulSet `{name}` ({found}); correct --statefulset")]
     NoSuchStatefulSet {
         /// The name.
         name: String,
@@ -37,8 +39,8 @@ pub enum SubjectError {
     },
     /// The governing Service is missing.
     #[error(
-        "StatefulSet {set} names the Service `{service}` in spec.serviceName, which the manifests do not hold \
-         ({found}); add it, or correct serviceName: without it no pod has a DNS name"
+        "StatefulSet {set} names the Service `{service}` in spec.serviceName, but the manifests do not contain it \
+         ({found}); add it, or correct serviceName: without the Service no pod has a DNS name"
     )]
     NoService {
         /// The StatefulSet.
@@ -69,7 +71,10 @@ pub enum SubjectError {
         remedy: &'static str,
     },
     /// Objects name different namespaces, or another one than the run's.
-    #[error("{kind} {name} names the namespace `{namespace}`, but the run uses `{expected}`; use one for all")]
+    #[error(
+        "{kind} {name} sets the namespace `{namespace}`, but the run uses `{expected}`; use the same namespace \
+         everywhere"
+    )]
     Namespace {
         /// The object's kind.
         kind: String,
@@ -131,7 +136,7 @@ pub fn subject(
         claim_policy: ClaimPolicy { when_deleted: retention("whenDeleted"), when_scaled: retention("whenScaled") },
     };
     if subject.replicas == 0 {
-        return Err(field(name, "spec.replicas is 0: there is nothing to test; ask for at least one pod"));
+        return Err(field(name, "spec.replicas is 0: there is nothing to test; set it to at least 1"));
     }
     let credentials = match &hints.password_from {
         Some(key) => Credentials::Key(key.clone()),
@@ -253,7 +258,7 @@ fn names(manifests: &[Manifest], wanted: impl Fn(&Manifest) -> bool) -> String {
         .filter(|manifest| wanted(manifest))
         .map(|manifest| format!("{} {}", manifest.kind(), manifest.name()))
         .collect();
-    if names.is_empty() { "there is none".to_owned() } else { format!("there is {}", names.join(", ")) }
+    if names.is_empty() { "found none".to_owned() } else { format!("found {}", names.join(", ")) }
 }
 
 fn field(set: &str, what: impl Into<String>) -> SubjectError {
@@ -272,9 +277,9 @@ fn server_container<'a>(set: &str, pod: &'a Value) -> Result<&'a Value, SubjectE
             let (few, of) = if found.is_empty() { ("none", all) } else { ("more than one", found.as_slice()) };
             let names: Vec<&str> = of.iter().filter_map(|container| container["name"].as_str()).collect();
             let what = format!(
-                "{few} of its containers is known to be the server ({}); one is known by its image (mysql, mariadb, percona), \
-                 by a command that runs mysqld, by MYSQL_ROOT_PASSWORD, or by the port 3306: give one of these to the server \
-                 alone",
+                "{few} of its containers is recognized as the server ({}); a server is recognized by its image (mysql, \
+                 mariadb, percona), by a command that runs mysqld, by MYSQL_ROOT_PASSWORD, or by the port 3306: give \
+                 one of these to the server only",
                 names.join(", ")
             );
             Err(field(set, what))
@@ -284,8 +289,8 @@ fn server_container<'a>(set: &str, pod: &'a Value) -> Result<&'a Value, SubjectE
 
 fn unknown_password(why: &str) -> String {
     format!(
-        "the root password is not known: {why}; set MYSQL_ROOT_PASSWORD by valueFrom.secretKeyRef, or say where the \
-         password is by --password-from secret/NAME/KEY"
+        "the root password is unknown: {why}; set MYSQL_ROOT_PASSWORD with valueFrom.secretKeyRef, or set \
+         --password-from secret/NAME/KEY"
     )
 }
 

@@ -36,18 +36,19 @@ impl Way {
         match self {
             Self::Galera => "its servers are members of a Galera cluster",
             Self::GroupReplication => "its servers are members of a replication group",
-            Self::WithoutGtids => "its servers have no GTIDs: gtid_mode is OFF unless it is set",
+            Self::WithoutGtids => "its servers have no GTIDs: gtid_mode is OFF by default",
         }
     }
 
     fn remedy(self) -> &'static str {
         match self {
             Self::Galera | Self::GroupReplication => {
-                "a run needs one primary, at the first ordinal, and replicas that follow it by GTID; `steadfast lint` judges \
-                 the manifests, and checks without replication run by name, as in `steadfast run dns::short_names_resolve`"
+                "a run needs one primary, at the first ordinal, and replicas that follow it by GTID; `steadfast lint` \
+                 can check the manifests, and checks without replication can run by name, such as `steadfast run \
+                 dns::short_names_resolve`"
             }
             Self::WithoutGtids => {
-                "replicas follow, and are compared, by GTID: set gtid_mode=ON and enforce_gtid_consistency=ON"
+                "the harness configures and compares replicas by GTID: set gtid_mode=ON and enforce_gtid_consistency=ON"
             }
         }
     }
@@ -110,7 +111,7 @@ fn way(manifests: &[Manifest], pod: &Value, server: &Value) -> Option<(Way, Stri
         .any(|known| repository.strip_suffix(known).is_some_and(|before| before.is_empty() || before.ends_with('/')));
     let official = in_library || OFFICIAL.contains(&repository);
     let silent = official && !options.not_seen && !options.mention(pod, "gtid");
-    silent.then(|| (Way::WithoutGtids, "neither its command nor a file of options speaks of them".to_owned()))
+    silent.then(|| (Way::WithoutGtids, "neither its command nor an option file mentions them".to_owned()))
 }
 
 #[cfg(test)]

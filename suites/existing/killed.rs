@@ -69,7 +69,7 @@ pub(crate) fn killed(cluster: &SharedCluster) -> Result<(), Failed> {
         let said = runs.down()?;
         // No later start removes what the last run left, so `down` does.
         let there = runs.there(None)?;
-        if said.contains("removed what steadfast-") && there.is_empty() {
+        if said.contains("removed the objects that steadfast-") && there.is_empty() {
             return Ok(());
         }
         Err(format!("{kills} runs were killed, `down` said: {said}, and this is left: {there:?}").into())
@@ -156,7 +156,7 @@ pub(crate) fn in_two_namespaces(cluster: &SharedCluster) -> Result<(), Failed> {
         let (left, said, after) = (there()?, runs.down()?, there()?);
         let kinds = ["pod/mysql-0", "pod/steadfast-witness", "persistentvolumeclaim/", "secret/", "service/mysql"];
         let whole = kinds.iter().all(|kind| left.contains(kind));
-        if whole && said.contains("removed what steadfast-") && after.is_empty() {
+        if whole && said.contains("removed the objects that steadfast-") && after.is_empty() {
             return Ok(());
         }
         Err(format!("it left {left}; `down` said {said}, after which there is {after}").into())
@@ -197,9 +197,10 @@ pub(crate) fn beside_each_other(cluster: &SharedCluster) -> Result<(), Failed> {
                 return Err(format!("beside {third}: {status:?}\n{}", run.said()).into());
             }
         }
-        let removed: Vec<&str> = down.lines().filter(|line| line.starts_with("removed what ")).collect();
+        let removed: Vec<&str> = down.lines().filter(|line| line.starts_with("removed the objects ")).collect();
+        let expected = format!("removed the objects that {third} created");
         let (own, there) = (classes[0].is_some() && classes[0] != classes[1], runs.there(None)?);
-        if own && classes.len() == 2 && there.is_empty() && removed == [format!("removed what {third} had made")] {
+        if own && classes.len() == 2 && there.is_empty() && removed == [expected] {
             return Ok(());
         }
         Err(format!("their classes: {classes:?}, {third} was killed, `down` said: {down}, left: {there:?}").into())

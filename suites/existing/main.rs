@@ -58,7 +58,7 @@ fn what_changed_is_seen() -> Result<(), Failed> {
 /// A refused run names the missing flag, and the same cluster identity that kubectl shows.
 fn unconfirmed(cluster: &SharedCluster) -> Result<(), Failed> {
     let said = refused(cluster, &["--kubeconfig", &path(cluster)])?;
-    let flag = format!("say so by --cluster-uid {}", bystanders::identity(cluster)?);
+    let flag = format!("add --cluster-uid {}", bystanders::identity(cluster)?);
     if said.stderr.contains(&flag) { Ok(()) } else { Err(said.stderr.into()) }
 }
 

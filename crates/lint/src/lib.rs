@@ -45,7 +45,7 @@ pub enum Format {
 
 impl Choice for Format {
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
-        (Self::Text, "text", "For people: each with its line and a caret"),
+        (Self::Text, "text", "For people: each finding with its line and a caret"),
         (Self::Json, "json", r#"For programs: `{"schema":1,"findings":[…],"summary":{…}}`"#),
         (Self::Sarif, "sarif", "For code hosts: SARIF 2.1.0, as code scanning accepts it"),
     ];

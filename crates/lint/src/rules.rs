@@ -36,7 +36,7 @@ pub enum Level {
 impl Choice for Level {
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Error, "error", "It does not run, loses data, or does not do what a StatefulSet is for"),
-        (Self::Warning, "warning", "It runs but fails on a bad day, or it depends on what lint cannot see"),
+        (Self::Warning, "warning", "It runs but fails on a bad day, or depends on something that lint cannot see"),
         (Self::Note, "note", "It may be intended"),
     ];
 }

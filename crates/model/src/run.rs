@@ -77,7 +77,7 @@ impl Choice for Expect {
     const ALL: &'static [(Self, &'static str, &'static str)] = &[(
         Self::OrderedReady,
         "ordered-ready",
-        "Pods come and go in the order of their ordinals, whatever `spec.podManagementPolicy` says",
+        "Pods are created and deleted in the order of their ordinals, whatever `spec.podManagementPolicy` says",
     )];
 }
 
@@ -116,7 +116,7 @@ pub enum Replication {
 impl Choice for Replication {
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Managed, "managed", "The harness"),
-        (Self::Observed, "observed", "The workload itself, or its operator: the harness only looks"),
+        (Self::Observed, "observed", "The workload itself, or its operator: the harness only observes"),
     ];
 }
 

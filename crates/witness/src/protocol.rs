@@ -104,8 +104,8 @@ pub enum Tls {
 
 impl Choice for Tls {
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
-        (Self::Preferred, "preferred", "Where it offers it"),
-        (Self::Required, "required", "Always: a server that does not offer it counts as one that does not answer"),
+        (Self::Preferred, "preferred", "If the server offers it"),
+        (Self::Required, "required", "Always: a server that does not offer it counts as unreachable"),
     ];
 }
 

@@ -56,7 +56,7 @@ pub async fn after(request: &After, cancel: CancellationToken, progress: &Progre
         if matches!(trouble, Some(RunError::Interrupted)) || request.keeps(&run_context, trouble.as_ref()) {
             let state = request.state.display();
             kept = Some(format!(
-                "the workload stays\ncompare once more: {}\nremove:            steadfast after --state {state} --abandon",
+                "the workload is kept\ncompare again: {}\nremove:        steadfast after --state {state} --abandon",
                 request.rerun
             ));
         } else if let Err(error) = request.clear(phase_run, Some(watched)).await {
@@ -83,7 +83,7 @@ pub async fn abandon(request: &After, progress: &Progress) -> Result<(), RunErro
             Some(phase_run.watch(manifests, &Made::default()).await?)
         }
         Err(RunError::Phase(PhaseError::Gone { what, .. })) => {
-            run_context.journal.progress.say(&format!("{what}, so nothing can be taken away from its servers"));
+            run_context.journal.progress.say(&format!("{what}, so nothing can be removed from its servers"));
             None
         }
         Err(error) => return Err(error),
@@ -173,8 +173,8 @@ impl After {
         let journal = &run_context.journal;
         let (from, to) = (phase_run.saved.place.kubernetes.clone(), phase_run.test_cluster.cluster.version.clone());
         journal.progress.say(&match from == to {
-            true => format!("the API server runs {to}, as before: whatever else was done to the cluster is compared"),
-            false => format!("the API server ran {from} before, and runs {to} now"),
+            true => format!("the API server still runs {to}: the comparison covers all other changes to the cluster"),
+            false => format!("the API server ran {from} before and runs {to} now"),
         });
         let run = phase_run.describe(&[Scenario::Upgrade, Scenario::Settle], Vec::new(), Some(Upgrade { from, to }));
         journal.log.record(What::Run(Box::new(run)));

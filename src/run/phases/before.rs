@@ -60,12 +60,12 @@ fn stays(phase: Phase, state: &Path) -> String {
     let state = state.display();
     let (what, next) = match phase {
         Phase::Complete => (
-            "the workload and the ledger stay, for you to upgrade the cluster".to_owned(),
-            format!("look anew: steadfast before --state {state}\ncompare:   steadfast after --state {state}"),
+            "the workload and the ledger keep running while you upgrade the cluster".to_owned(),
+            format!("refresh:   steadfast before --state {state}\ncompare:   steadfast after --state {state}"),
         ),
         phase => (
-            format!("this call {}, and what was made stays", phase.words()),
-            format!("go on:     steadfast before --state {state}"),
+            format!("this call {}; the objects that it created are kept", phase.words()),
+            format!("continue:  steadfast before --state {state}"),
         ),
     };
     format!("{what}\n{next}\nremove:    steadfast after --state {state} --abandon")

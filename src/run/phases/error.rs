@@ -12,14 +12,14 @@ pub enum PhaseError {
     Saved(#[from] SavedError),
     /// No cluster is named. None is created, because whoever creates it must upgrade it.
     #[error(
-        "`steadfast before` needs the cluster that you are about to upgrade; name a kind cluster of this machine by \
-         --cluster, or any other one by --kubeconfig and --cluster-uid"
+        "`steadfast before` needs the cluster that you are about to upgrade; choose a kind cluster on this machine \
+         with --cluster, or any other cluster with --kubeconfig and --cluster-uid"
     )]
     NoCluster,
     /// The state file is about another cluster.
     #[error(
-        "the state file {path} is about another cluster: {known}; this one is {found}. Name the right one by --cluster, or \
-         by --kubeconfig and --context, or another file by --state"
+        "the state file {path} is about another cluster: {known}; this one is {found}. Choose the right cluster with \
+         --cluster, or with --kubeconfig and --context, or another file with --state"
     )]
     AnotherCluster {
         /// The state file.
@@ -31,8 +31,8 @@ pub enum PhaseError {
     },
     /// The state file is about another workload.
     #[error(
-        "the state file {path} is about {known}, not about {asked}; name another file by --state, or remove what that \
-         one is about by `steadfast after --abandon`"
+        "the state file {path} is about {known}, not about {asked}; choose another file with --state, or remove the \
+         workload of this file with `steadfast after --abandon`"
     )]
     AnotherWorkload {
         /// The state file.
@@ -44,8 +44,8 @@ pub enum PhaseError {
     },
     /// `before` did not finish.
     #[error(
-        "`steadfast before` did not come to its end: it {got_to}, and the state of the cluster is not in {path}. Call it \
-         again before you upgrade, or remove what it made by `steadfast after --abandon`"
+        "`steadfast before` did not finish: it {got_to}, and the state of the cluster is not in {path}. Run it again \
+         before you upgrade, or remove what it created with `steadfast after --abandon`"
     )]
     HalfFinished {
         /// The state file.
@@ -55,8 +55,8 @@ pub enum PhaseError {
     },
     /// Something that `before` created or found does not exist.
     #[error(
-        "{what}, so there is nothing that could be compared with the state in {path}. If that is the upgrade's doing it \
-         has destroyed the workload; remove what is left by `steadfast after --abandon`"
+        "{what}, so there is nothing to compare with the state in {path}. If the upgrade caused this, it destroyed the \
+         workload; remove what is left with `steadfast after --abandon`"
     )]
     Gone {
         /// What is missing.
@@ -66,7 +66,7 @@ pub enum PhaseError {
     },
     /// The workload to adopt does not exist.
     #[error(
-        "there is no {kind} {name} in the namespace {namespace}; name one that is there by --adopt and --namespace"
+        "there is no {kind} {name} in the namespace {namespace}; choose an existing one with --adopt and --namespace"
     )]
     NothingToAdopt {
         /// The kind.

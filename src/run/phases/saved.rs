@@ -25,13 +25,13 @@ const MODE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
     /// It does not exist.
-    #[error("there is no state file {path}; call `steadfast before` first, or name its file by --state")]
+    #[error("there is no state file {path}; run `steadfast before` first, or set its path with --state")]
     Missing {
         /// The file.
         path: PathBuf,
     },
     /// It cannot be read or written.
-    #[error("cannot use the state file {path}: {source}; name another one by --state")]
+    #[error("cannot use the state file {path}: {source}; choose another one with --state")]
     Io {
         /// The file.
         path: PathBuf,
@@ -40,8 +40,8 @@ pub enum SavedError {
     },
     /// `before` did not write it.
     #[error(
-        "{path} is no state file of `steadfast before`: {reason}; name the right one by --state. What `before` made \
-         bears the label steadfast/run"
+        "{path} is not a state file of `steadfast before`: {reason}; choose the right one with --state. The objects \
+         that `before` created have the label steadfast/run"
     )]
     Torn {
         /// The file.
@@ -51,8 +51,8 @@ pub enum SavedError {
     },
     /// Another version of the program wrote it.
     #[error(
-        "the state file {path} has format {found}, written by steadfast {by}, and this program reads {SCHEMA}; \
-         go on with that version"
+        "the state file {path} has format {found}, written by steadfast {by}, but this program reads format {SCHEMA}; \
+         continue with that version"
     )]
     Schema {
         /// The file.
@@ -306,7 +306,7 @@ mod tests {
         assert!(matches!(Saved::read(Path::new("/nowhere/state.json")), Err(SavedError::Missing { .. })));
         let text = serde_json::to_string_pretty(&saved()).expect("JSON");
         assert!(
-            refusal(&text[..text.len() / 2]).starts_with("state.json is no state file of `steadfast before`: EOF ")
+            refusal(&text[..text.len() / 2]).starts_with("state.json is not a state file of `steadfast before`: EOF ")
         );
         assert!(refusal("{}").contains("missing field `schema`"));
         assert!(refusal("").contains("EOF while parsing"));

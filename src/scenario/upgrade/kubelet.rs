@@ -75,8 +75,8 @@ async fn restored(context: &Context, release: &Release, node: &str, old: &str, e
     };
     let step = format!("put the kubelet {old} of {node} back");
     let after = match context.journal.step(Scenario::Upgrade, &step, restored).await {
-        Ok(_) => format!("the kubelet {old} is back, and the node Ready"),
-        Err(error) => format!("the kubelet {old} could not be put back either: {error}"),
+        Ok(_) => format!("the kubelet {old} runs again, and the node is Ready"),
+        Err(error) => format!("the kubelet {old} could not be restored either: {error}"),
     };
     let (to, said) = (release.version.clone(), last_error(&log).unwrap_or("no error in its log").to_owned());
     ScenarioError::Lost(Box::new(LostNode { node: node.to_owned(), to, source: error, said, after, file }))

@@ -49,7 +49,7 @@ fn the_names_are_those_of_the_image() {
         assert_eq!(found_in(image, both), r#"Literal("b")"#, "{image}");
     }
     let of_mariadb = "env: [{name: MARIADB_ROOT_PASSWORD, value: b}]";
-    assert_snapshot!(found(of_mariadb), @"the container `server` has neither MYSQL_ROOT_PASSWORD nor a variable that stands for it");
+    assert_snapshot!(found(of_mariadb), @"the container `server` has neither MYSQL_ROOT_PASSWORD nor an equivalent variable");
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_file_leads_to_the_key_of_its_volume() {
     assert_snapshot!(of("{name: whole, mountPath: /run/db/}"), @"secret/db/root as a file");
     assert_snapshot!(of("{name: whole, mountPath: /run/db/root, subPath: ROOT_PASSWORD}"), @"secret/db/ROOT_PASSWORD as a file");
     assert_snapshot!(of("{name: none, mountPath: /}, {name: both, mountPath: /run/db}"), @"configmap/c/root as a file");
-    assert_snapshot!(of("{name: none, mountPath: /run/db}"), @"the password is in the file /run/db/root, which no Secret or ConfigMap of the pod template brings");
-    assert_snapshot!(of("{name: file, mountPath: /run/d}"), @"the password is in the file /run/db/root, and no volume is mounted there");
+    assert_snapshot!(of("{name: none, mountPath: /run/db}"), @"the password is in the file /run/db/root, which no Secret or ConfigMap of the pod template provides");
+    assert_snapshot!(of("{name: file, mountPath: /run/d}"), @"the password is in the file /run/db/root, but no volume is mounted there");
 }
 
 #[test]
@@ -84,14 +84,14 @@ fn variables_are_put_into_others() {
     };
     assert_eq!(with("x$(A)y$(NONE)$$(A)$"), r#"Literal("xay$(NONE)$(A)$")"#);
     assert_eq!(with("$(S)"), "secret/s/k");
-    assert_snapshot!(with("$(S)!"), @"MYSQL_ROOT_PASSWORD is put together from ${S} and more");
+    assert_snapshot!(with("$(S)!"), @"MYSQL_ROOT_PASSWORD is composed of ${S} and other text");
 }
 
 #[test]
 fn what_cannot_be_known_is_said() {
-    assert_snapshot!(found("envFrom: [{secretRef: {name: elsewhere}}]"), @"its variables come from Secret elsewhere, which the manifests do not bring");
-    assert_snapshot!(found("env: [{name: MYSQL_RANDOM_ROOT_PASSWORD, value: '1'}]"), @"MYSQL_RANDOM_ROOT_PASSWORD leaves it to the image, or gives only its hash");
-    assert_snapshot!(found("env: [{name: MYSQL_ROOT_PASSWORD, value: 5}]"), @"MYSQL_ROOT_PASSWORD has a value that is no string: put it into quotes");
+    assert_snapshot!(found("envFrom: [{secretRef: {name: elsewhere}}]"), @"its variables come from Secret elsewhere, which the manifests do not contain");
+    assert_snapshot!(found("env: [{name: MYSQL_RANDOM_ROOT_PASSWORD, value: '1'}]"), @"MYSQL_RANDOM_ROOT_PASSWORD lets the image choose the password, or gives only its hash");
+    assert_snapshot!(found("env: [{name: MYSQL_ROOT_PASSWORD, value: 5}]"), @"MYSQL_ROOT_PASSWORD has a value that is not a string: quote it");
     assert_snapshot!(found("env: [{name: MYSQL_ROOT_PASSWORD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]"), @"MYSQL_ROOT_PASSWORD comes from a field of the pod");
 }
 

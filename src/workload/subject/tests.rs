@@ -70,7 +70,7 @@ fn one_of_several_sets_is_named() {
     let error = named(&manifests, "web").expect_err("there is none").to_string();
     assert_eq!(
         error,
-        "the manifests hold no StatefulSet `web` (there is StatefulSet db, StatefulSet other); correct --statefulset"
+        "the manifests contain no StatefulSet `web` (found StatefulSet db, StatefulSet other); correct --statefulset"
     );
     choose(&mut manifests, &hints("other"));
     let order: Vec<&str> = manifests.iter().filter(|manifest| is_set(manifest)).map(Manifest::name).collect();
@@ -92,17 +92,17 @@ fn each_mistake_is_named() {
     let two = "      - {name: one}\n      - {name: two}\n";
     let servers = "      - {name: one, image: mysql}\n      - {name: two, image: mariadb}\n";
     let cases = [
-        (SERVICE.to_owned(), "hold no StatefulSet (there is Service db)"),
+        (SERVICE.to_owned(), "contain no StatefulSet (found Service db)"),
         (
             format!("{SERVICE}{set}---\n{set}"),
-            "hold 2 StatefulSets (db, db); a run tests one: say which by --statefulset NAME",
+            "contain 2 StatefulSets (db, db), but a run tests one: choose it with --statefulset NAME",
         ),
-        (set.clone(), "names the Service `db` in spec.serviceName, which the manifests do not hold (there is none)"),
+        (set.clone(), "names the Service `db` in spec.serviceName, but the manifests do not contain it (found none)"),
         (format!("{SERVICE}{}", set.replace("  serviceName: db\n", "")), "names the Service `` in spec.serviceName"),
         (format!("{SERVICE}{}", set.replace("spec:\n  s", "spec:\n  replicas: 0\n  s")), "spec.replicas is 0"),
         (format!("{SERVICE}{SET}      - {{name: server}}\n"), "has neither MYSQL_ROOT_PASSWORD nor a"),
-        (format!("{SERVICE}{SET}{two}"), "none of its containers is known to be the server (one, two)"),
-        (format!("{SERVICE}{SET}{servers}"), "more than one of its containers is known to be the server (one, two)"),
+        (format!("{SERVICE}{SET}{two}"), "none of its containers is recognized as the server (one, two)"),
+        (format!("{SERVICE}{SET}{servers}"), "more than one of its containers is recognized as the server (one, two)"),
     ];
     for (text, expected) in cases {
         let error = read(&text).expect_err(expected).to_string();
@@ -119,5 +119,5 @@ fn objects_agree_on_a_namespace_or_the_one_that_does_not_is_named() {
     let brought = parse("ns.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n").expect("YAML");
     assert_eq!(namespace(&brought, None).expect("one").as_deref(), Some("a"));
     let error = namespace(&manifests, Some("b")).expect_err("two").to_string();
-    assert_eq!(error, "Service db names the namespace `a`, but the run uses `b`; use one for all");
+    assert_eq!(error, "Service db sets the namespace `a`, but the run uses `b`; use the same namespace everywhere");
 }

@@ -32,7 +32,7 @@ const FROM_MAP: &str = "volumes: [{name: conf, configMap: {name: conf}}]";
 
 #[test]
 fn replicas_without_gtids_are_refused_and_a_single_server_is_not() {
-    assert_snapshot!(refusal(&mysql(""), "").expect("refused"), @"StatefulSet db cannot be tested: its servers have no GTIDs: gtid_mode is OFF unless it is set (neither its command nor a file of options speaks of them); replicas follow, and are compared, by GTID: set gtid_mode=ON and enforce_gtid_consistency=ON");
+    assert_snapshot!(refusal(&mysql(""), "").expect("refused"), @"StatefulSet db cannot be tested: its servers have no GTIDs: gtid_mode is OFF by default (neither its command nor an option file mentions them); the harness configures and compares replicas by GTID: set gtid_mode=ON and enforce_gtid_consistency=ON");
     for (pod, seen) in [
         (pod("docker.io/library/percona:8.0", "args: ['--gtid_mode=OFF']", ""), "`--gtid-mode` of its command"),
         (mysql("args: [--gtid-mode, 'OFF']"), "`--gtid-mode` of its command"),
@@ -113,7 +113,7 @@ fn who_may_have_gtids_is_let_in() {
 #[test]
 fn members_of_a_group_are_refused_by_what_says_so() {
     let galera = pod("mariadb:11.4", "args: [--wsrep-on=ON]", "");
-    assert_snapshot!(refusal(&galera, "").expect("refused"), @"StatefulSet db cannot be tested: its servers are members of a Galera cluster (`--wsrep-on` of its command); a run needs one primary, at the first ordinal, and replicas that follow it by GTID; `steadfast lint` judges the manifests, and checks without replication run by name, as in `steadfast run dns::short_names_resolve`");
+    assert_snapshot!(refusal(&galera, "").expect("refused"), @"StatefulSet db cannot be tested: its servers are members of a Galera cluster (`--wsrep-on` of its command); a run needs one primary, at the first ordinal, and replicas that follow it by GTID; `steadfast lint` can check the manifests, and checks without replication can run by name, such as `steadfast run dns::short_names_resolve`");
     for pod in [
         pod("acme/mariadb-galera:11", "", ""),
         pod("percona/percona-xtradb-cluster:8.0", "", ""),
