@@ -56,8 +56,8 @@ fn a_command_passes_or_fails_with_its_code() {
 #[test]
 fn a_command_that_is_out_of_time_may_clean_up() {
     let directory = tempfile::tempdir().expect("a directory");
-    // The shell acts upon the signal when `sleep` has ended, which gets it too.
-    let script = "trap 'sleep 0.2; touch cleaned; exit 0' INT; touch begun; sleep 1000";
+    // The shell runs the trap when the current command ends: a long one that starts after the signal would delay it.
+    let script = "trap 'sleep 0.2; touch cleaned; exit 0' INT; touch begun; while :; do sleep 0.01; done";
     assert_eq!(end(&mut start_and_expire(directory.path(), script, SOON)), End::OutOfTime);
     assert!(directory.path().join("cleaned").exists(), "it could not clean up");
 }
