@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::duration::limit;
-use crate::evidence::{BUDGETS, BudgetKind, Budgets};
+use crate::evidence::{BUDGETS, BudgetDescription, BudgetKind, Budgets};
 
 /// One budget, such as `outage=30s`. It is exact: no scale multiplies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,17 @@ pub enum BudgetError {
         /// The text.
         text: String,
     },
+}
+
+/// What `--budget` is for.
+pub(super) const HELP: &str =
+    "Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it";
+
+/// The same with every budget and its usual value, for the long help.
+pub(super) fn long_help() -> String {
+    let usual = |it: &BudgetDescription| SignedDuration::from_millis(it.usual_ms.cast_signed());
+    let each = BUDGETS.each_ref().map(|it| format!("`{}` ({:#}): {}.", it.name, usual(it), it.means));
+    format!("{HELP}.\n\n{}", each.join(" "))
 }
 
 fn names() -> String {

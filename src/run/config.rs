@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::budget::Budget;
+use super::budget::{self, Budget};
 use crate::choice::choice;
 use crate::driver::Rate;
 use crate::evidence::{Choice, Expect, Replication};
@@ -34,12 +34,8 @@ pub struct RunConfig {
     /// How fast the ledger writes.
     #[command(flatten)]
     pub ledger: Rate,
-    /// Hold the workload to another budget, as in `outage=30s`; can be repeated. No scale multiplies it.
-    ///
-    /// `resume` (30s): replicas go on after their source came back. `barrier` (30s): a replica reaches what its source
-    /// has. `recovery` (2m): all replicas have caught up after a disruption. `outage` (2m): the longest time without an
-    /// acknowledged write. `lag` (1s): how far behind 99 of 100 looks may find a replica while nothing is disrupted.
-    #[arg(long = "budget", value_name = "NAME=DURATION")]
+    /// What it holds the workload to in place of the usual budgets.
+    #[arg(long = "budget", value_name = "NAME=DURATION", help = budget::HELP, long_help = budget::long_help())]
     pub budgets: Vec<Budget>,
 }
 

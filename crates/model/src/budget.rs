@@ -39,21 +39,21 @@ pub const BUDGETS: [BudgetDescription; 5] = [
         name: "resume",
         usual_ms: 30_000,
         shrinks: true,
-        means: "from the primary's new pod being Ready until every replica has a row written after that",
+        means: "replicas go on after their source came back",
     },
     BudgetDescription {
         kind: BudgetKind::Barrier,
         name: "barrier",
         usual_ms: 30_000,
         shrinks: true,
-        means: "until a replica that is following has reached what the primary has executed",
+        means: "a replica reaches what its source has",
     },
     BudgetDescription {
         kind: BudgetKind::Recovery,
         name: "recovery",
         usual_ms: 120_000,
         shrinks: true,
-        means: "from a disruption until every replica has reached a barrier",
+        means: "all replicas have caught up after a disruption",
     },
     BudgetDescription {
         kind: BudgetKind::Outage,
@@ -67,7 +67,7 @@ pub const BUDGETS: [BudgetDescription; 5] = [
         name: "lag",
         usual_ms: 1_000,
         shrinks: false,
-        means: "how far 99 of 100 samples of a replica may find it behind while nothing is disrupted",
+        means: "how far behind 99 of 100 looks may find a replica while nothing is disrupted",
     },
 ];
 
