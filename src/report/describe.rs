@@ -4,8 +4,6 @@ mod said;
 
 use serde_json::Value;
 
-use said::{last_lines, warning_line};
-
 use super::as_seconds;
 use crate::evidence::duration::{milliseconds, seconds};
 use crate::evidence::{
@@ -15,6 +13,7 @@ use crate::evidence::{
 };
 use crate::object::{has_condition, items, text};
 use crate::text::in_line;
+use said::{last_lines, warning_line};
 
 /// Longer texts are cut: a replica's status has some sixty columns, and a Corefile is a file.
 const LONGEST: usize = 280;

@@ -10,7 +10,8 @@ use steadfast::evidence::Evidence;
 
 use super::change::Change;
 use super::rewriter::Rewriter;
-use super::stored::{Part, Stored, runs};
+use super::runs::runs;
+use super::stored::{Part, Stored};
 
 /// How many wrong verdicts of a class are listed, evenly spread. `STEADFAST_LISTED` changes it. The others are only
 /// counted.

@@ -33,6 +33,7 @@ mod restarts;
 mod rewriter;
 mod right;
 mod rows;
+mod runs;
 mod servers;
 mod settings;
 mod six;

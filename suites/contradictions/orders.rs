@@ -5,7 +5,7 @@ use steadfast::evidence::{Act, EventType, PodLife, Scenario};
 use super::change::{Change, Places, added_after, added_before, at_once, dropped, moved_before};
 use super::class::{Checks, Class, History, Wanted};
 use super::edits::{event, set_label, set_ready, shown, tell_to_go};
-use super::stored::{Acted, Part, Stored};
+use super::stored::{Acted, Part, Stored, replaced, updates};
 
 const DOWN: Checks = &["ordering::scales_down_in_reverse"];
 const HALTS: Checks = &["ordering::halts_while_predecessor_unready"];
@@ -181,28 +181,6 @@ fn deadlock(stored: &Stored) -> Vec<History> {
         histories.push(History::new("the deleted pod does not come back", noticed, never));
     }
     histories
-}
-
-/// The changes of the template, each with the record at which the update ends.
-pub(crate) fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
-    let all = stored.acts().into_iter().filter(|it| {
-        matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate)
-            && stored.scenario(it.asked) == Some(Scenario::Roll)
-    });
-    let all: Vec<Acted> = all.collect();
-    let end = stored
-        .scenarios()
-        .into_iter()
-        .find(|(scenario, _)| *scenario == Scenario::Roll)
-        .and_then(|(_, places)| places.last());
-    let next = |index: usize| all.get(index + 1).map(|next| next.asked).or(end).unwrap_or(u64::MAX);
-    all.iter().enumerate().map(|(index, acted)| (acted.clone(), next(index))).collect()
-}
-
-/// The pods whose deletion began between two records and was not requested by the harness.
-pub(crate) fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
-    let told = stored.lives().filter(|life| life.deleting.is_some_and(|mark| mark.seq > from && mark.seq < to));
-    told.filter(|life| !stored.is_deleted_by_harness(&life.uid)).collect()
 }
 
 pub(crate) fn rolling(stored: &Stored) -> Vec<History> {

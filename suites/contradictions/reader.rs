@@ -7,7 +7,8 @@ use steadfast::evidence::{Evidence, ReadError};
 
 use super::class::{count, told};
 use super::logs::{Bytes, Log, backwards, garbage, holes, insane, proofs, torn, two_runs, unknown_pods};
-use super::stored::{Part, Stored, path, runs};
+use super::runs::{path, runs};
+use super::stored::{Part, Stored};
 
 /// Similar logs.
 pub(crate) struct Class {

@@ -4,8 +4,7 @@ use steadfast::evidence::{Act, NodeState, PodLife, PodManagement, Run, SnapshotO
 
 use super::change::{Change, added_after, moved_before, paused, said};
 use super::edits::api_server;
-use super::orders::{replaced, updates};
-use super::stored::Stored;
+use super::stored::{Stored, replaced, updates};
 
 /// Changes the description of the run.
 pub(crate) fn described(stored: &Stored, otherwise: impl Fn(&mut Run) + Send + Sync + 'static) -> Change {

@@ -1,9 +1,8 @@
-//! The stored runs from which histories are made, and queries on a run.
+//! A stored run, and queries on it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use steadfast::check::{Verdict, all, find};
@@ -12,7 +11,6 @@ use steadfast::evidence::{
 };
 
 use super::change::{Change, Places};
-use super::settings::{all_at_once, min_ready_seconds, old_api_server, two_unavailable};
 
 /// The subject of a class of histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,51 +37,6 @@ pub(crate) enum Part {
     Upgrade,
     /// Logs that the reader refuses. Reading takes long, so a short run is used.
     Reader,
-}
-
-/// A stored run and the classes that use it.
-struct Row {
-    /// Its name in `suites/replay`, without `.jsonl`.
-    name: &'static str,
-    good_for: &'static [Part],
-    /// The setting that turns it into another run in which everything is right, if the stored run lacks a setting.
-    set: Option<Setting>,
-}
-
-/// A setting that a stored run does not have.
-struct Setting {
-    change: fn(&Stored) -> Change,
-    /// The checks that pass on the changed run. Its histories are about these checks.
-    passes: &'static [&'static str],
-}
-
-/// All runs from which histories are made.
-static RUNS: &[Row] = &[
-    plain("seed-1.37.2", &[Part::Answers, Part::Watches, Part::Right, Part::Servers]),
-    plain("mariadb-10.11", &[Part::Servers]),
-    plain("mysql-9.7-semi-sync", &[Part::SemiSync, Part::Servers]),
-    plain("made-good", &[Part::Reader]),
-    plain("made-parallel", &[]),
-    plain("made-upgraded", &[Part::Upgrade]),
-    plain("made-unwatched", &[Part::Upgrade]),
-    set("seed-1.37.2", &[Part::MinReady], min_ready_seconds, &["ordering::waits_for_min_ready_seconds"]),
-    set("seed-1.37.2", &[Part::MaxUnavailable], two_unavailable, &["ordering::respects_max_unavailable"]),
-    set("seed-1.37.2", &[Part::Parallel], all_at_once, &["ordering::parallel_pods_do_not_wait"]),
-    set("made-parallel", &[Part::Parallel], all_at_once, &["ordering::parallel_pods_do_not_wait"]),
-    set("made-good", &[Part::ApiServer], old_api_server, &["replication::recovers_within_budget"]),
-];
-
-const fn plain(name: &'static str, good_for: &'static [Part]) -> Row {
-    Row { name, good_for, set: None }
-}
-
-const fn set(
-    name: &'static str,
-    good_for: &'static [Part],
-    change: fn(&Stored) -> Change,
-    passes: &'static [&'static str],
-) -> Row {
-    Row { name, good_for, set: Some(Setting { change, passes }) }
 }
 
 /// A stored run.
@@ -118,44 +71,18 @@ pub(crate) struct Acted {
     pub proved: Option<u64>,
 }
 
-/// The runs for a part. Each is read only once.
-pub(crate) fn runs(part: Part) -> impl Iterator<Item = &'static Stored> {
-    (0..RUNS.len()).filter(move |place| RUNS[*place].good_for.contains(&part)).map(read)
-}
-
-/// A run of the table. It is read only once.
-fn read(place: usize) -> &'static Stored {
-    static READ: [OnceLock<Stored>; RUNS.len()] = [const { OnceLock::new() }; RUNS.len()];
-    let row = &RUNS[place];
-    READ[place].get_or_init(|| match &row.set {
-        None => Stored::of(
-            row.name,
-            Evidence::read(&path(row.name)).unwrap_or_else(|error| panic!("a stored run: {error}")),
-        ),
-        Some(setting) => {
-            let plain = RUNS.iter().position(|it| it.name == row.name && it.set.is_none());
-            plain.map_or_else(|| panic!("{} is not stored", row.name), read).with(setting)
-        }
-    })
-}
-
-/// The path of a stored run.
-pub(crate) fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("suites/replay/{name}.jsonl"))
-}
-
 impl Stored {
-    fn of(name: &'static str, evidence: Evidence) -> Self {
+    pub(crate) fn of(name: &'static str, evidence: Evidence) -> Self {
         let subject = evidence.run().expect("a stored run says what it is about").subject.clone();
         let verdicts = all().map(|check| (check.id, OnceLock::new())).collect();
         Self { name, subject, scenarios: scenarios(&evidence.records), evidence, verdicts }
     }
 
-    /// The same run with a setting.
-    fn with(&self, setting: &Setting) -> Self {
-        let made = (setting.change)(self).make(self.records.clone());
+    /// The same run with a setting, on which these checks pass.
+    pub(crate) fn with(&self, change: fn(&Self) -> Change, passes: &[&str]) -> Self {
+        let made = change(self).make(self.records.clone());
         let other = Self::of(self.name, Evidence::new(made.records));
-        for check in setting.passes {
+        for check in passes {
             let finding = find(check).expect("a check of the catalogue").judge(&other.evidence);
             assert_eq!(finding.verdict, Verdict::Pass, "{check} of {} with a setting: {}", self.name, finding.reason);
         }
@@ -311,4 +238,26 @@ pub(crate) fn told(checkpoint: &Checkpoint) -> String {
     let words =
         [word("after"), word("pod"), word("scenario"), word("uid").map(|uid| uid[..8.min(uid.len())].to_owned())];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The changes of the template, each with the record at which the update ends.
+pub(crate) fn updates(stored: &Stored) -> Vec<(Acted, u64)> {
+    let all = stored.acts().into_iter().filter(|it| {
+        matches!(it.act, Act::Roll { .. } | Act::BreakTemplate | Act::RevertTemplate)
+            && stored.scenario(it.asked) == Some(Scenario::Roll)
+    });
+    let all: Vec<Acted> = all.collect();
+    let end = stored
+        .scenarios()
+        .into_iter()
+        .find(|(scenario, _)| *scenario == Scenario::Roll)
+        .and_then(|(_, places)| places.last());
+    let next = |index: usize| all.get(index + 1).map(|next| next.asked).or(end).unwrap_or(u64::MAX);
+    all.iter().enumerate().map(|(index, acted)| (acted.clone(), next(index))).collect()
+}
+
+/// The pods whose deletion began between two records and was not requested by the harness.
+pub(crate) fn replaced(stored: &Stored, from: u64, to: u64) -> Vec<&PodLife> {
+    let told = stored.lives().filter(|life| life.deleting.is_some_and(|mark| mark.seq > from && mark.seq < to));
+    told.filter(|life| !stored.is_deleted_by_harness(&life.uid)).collect()
 }

@@ -8,9 +8,9 @@ use steadfast::evidence::{Act, EventType, PodLife, PodManagement, Scenario, What
 use super::change::{Change, Places, added_after, added_before, hurried, moved_before, paused};
 use super::class::{Checks, Class, History, Wanted};
 use super::edits::{event, set_ready, shown};
-use super::orders::{replaced, told_to_go, updates};
+use super::orders::told_to_go;
 use super::settings::{MIN_READY_S, Turn, described, turns};
-use super::stored::{Acted, Part, Stored};
+use super::stored::{Acted, Part, Stored, replaced, updates};
 
 const WAITS: Checks = &["ordering::waits_for_min_ready_seconds"];
 const RESPECTS: Checks = &["ordering::respects_max_unavailable"];

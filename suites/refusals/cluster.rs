@@ -3,7 +3,7 @@
 use libtest_mimic::Failed;
 use steadfast_suites::shared_cluster::{ClusterTrialFunction, SharedCluster};
 
-use super::offline::WORKLOAD;
+use super::call::WORKLOAD;
 use super::program::{Answer, Place};
 
 pub(crate) const TRIALS: [(&str, ClusterTrialFunction); 6] = [

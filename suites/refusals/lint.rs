@@ -4,8 +4,8 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use steadfast::cluster::Lab;
 
-use super::offline::{Call, TO_RUN, WORKLOAD, call, lab};
-use super::program::Place;
+use super::call::{Call, TO_RUN, WORKLOAD, call};
+use super::program::{Place, lab};
 
 pub(crate) fn trials() -> [Trial; 2] {
     [Trial::test("lint::overlay", lint_of_the_overlay), Trial::test("lint::mutants", lint_of_mutants)]

@@ -9,6 +9,7 @@ use libtest_mimic::Arguments;
 use steadfast_suites::shared_cluster;
 
 mod apiserver;
+mod call;
 mod cluster;
 mod deletes;
 mod faults;

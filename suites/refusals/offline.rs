@@ -1,49 +1,14 @@
 //! What is refused before anything is made, and what the program says about itself.
 
 use libtest_mimic::{Failed, Trial};
-use serde_json::{Value, json};
 use steadfast::cluster::Lab;
 
-use super::program::Place;
+use super::call::{Call, STORED, WORKLOAD, call};
+use super::program::{Place, lab};
 use super::{lint, outputs, phases, trend, upgrade};
-
-/// A workload that can be tested.
-pub(crate) const WORKLOAD: &str = "\
-apiVersion: v1
-kind: Service
-metadata:
-  name: db
-spec:
-  clusterIP: None
-  selector: {app: db}
-  ports: [{port: 3306}]
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata:
-  name: db
-spec:
-  serviceName: db
-  replicas: 1
-  selector: {matchLabels: {app: db}}
-  template:
-    metadata: {labels: {app: db}}
-    spec:
-      containers:
-      - name: server
-        image: mysql:5.7
-        env: [{name: MYSQL_ROOT_PASSWORD, value: secret}]
-";
 
 /// An object of a kind that a new cluster does not have.
 const MONITOR: &str = "---\napiVersion: monitoring.example.com/v1\nkind: ServiceMonitor\nmetadata: {name: db}\n";
-
-/// What the workload needs to have no errors.
-pub(crate) const TO_RUN: &str =
-    "        readinessProbe: {exec: {command: [mysql, --host=127.0.0.1, --password=secret, --execute=SELECT 1]}}
-        volumeMounts: [{name: data, mountPath: /var/lib/mysql}]
-  volumeClaimTemplates: [{metadata: {name: data}}]
-";
 
 /// The start of the pod's spec, and settings that keep the pods on separate nodes.
 const OF_POD: &str = "    spec:\n      containers:\n";
@@ -67,91 +32,10 @@ contexts: [{name: closed, context: {cluster: closed, user: nobody}}]
 /// A plugin that prints credentials, and one that does not.
 const PLUGIN: &str = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, 'echo token-canary1; echo no login for canary1 >&2; exit 1'], interactiveMode: Never}";
 
-/// A stored run in which everything passes.
-pub(crate) const STORED: &str = include_str!("../replay/made-good.jsonl");
-
-/// A call that is refused, or whose output is compared with a snapshot.
-pub(crate) struct Call {
-    name: &'static str,
-    files: Vec<(&'static str, String)>,
-    pipes: Vec<&'static str>,
-    arguments: Vec<&'static str>,
-    environment: Vec<(&'static str, &'static str)>,
-    code: i32,
-    /// Text that standard output must contain. Used where the text comes from judges and may change; they have their
-    /// own tests.
-    holds: Option<&'static str>,
-    /// Whether the run already has a directory, which must contain the reason.
-    begun: bool,
-}
-
-pub(crate) fn call(name: &'static str, code: i32, arguments: &[&'static str]) -> Call {
-    let begun = matches!(arguments[0], "run" | "upgrade");
-    let (files, pipes, environment) = Default::default();
-    Call { name, files, pipes, arguments: arguments.to_vec(), environment, code, holds: None, begun }
-}
-
-impl Call {
-    pub(crate) fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
-        self.files.push((name, text.into()));
-        self
-    }
-
-    /// Adds a pipe that nobody writes to.
-    pub(crate) fn with_pipe(mut self, name: &'static str) -> Self {
-        self.pipes.push(name);
-        self
-    }
-
-    fn under(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
-        self
-    }
-
-    /// The command line is refused, so no run begins.
-    pub(crate) fn at_once(self) -> Self {
-        Self { begun: false, ..self }
-    }
-
-    /// Checks only for these words on standard output.
-    pub(crate) fn holding(self, words: &'static str) -> Self {
-        Self { holds: Some(words), ..self }
-    }
-
-    fn run(self) -> Result<(), Failed> {
-        let place = Place::new();
-        // Nonexistent programs prove that none is needed.
-        place.write("lab.json", &lab("/nowhere/kind", "docker").to_string());
-        for (name, text) in &self.files {
-            place.write(name, text);
-        }
-        self.pipes.iter().for_each(|name| place.pipe(name));
-        let mut environment = vec![("STEADFAST_LAB", "@/lab.json")];
-        environment.extend(&self.environment);
-        let answer = place.call(&self.arguments, &environment);
-        match self.holds {
-            None => answer.is(self.name, self.code)?,
-            Some(words) if answer.code == self.code && answer.stdout.contains(words) => {}
-            Some(words) => return Err(format!("code {}, not with `{words}`\n{}", answer.code, answer.stdout).into()),
-        }
-        if self.begun { place.is_refused(&answer) } else { Ok(()) }
-    }
-}
-
-/// A lab with these programs.
-pub(crate) fn lab(kind: &str, docker: &str) -> Value {
-    json!({
-        "schema": 1, "kind": kind, "kubectl": "/nowhere/kubectl", "docker": docker, "default_kubernetes": "1.37.2",
-        "nodes": [{"kubernetes": "1.37.2", "image": "nowhere/node", "built": true}],
-        "images": [{"wanted": "mysql:5.7", "image": "nowhere/mysql", "archive": "/nowhere/mysql.tar", "built": true}],
-        "witness": {"image": "nowhere/witness", "archive": "/nowhere/witness.tar"},
-    })
-}
-
 pub(crate) fn trials() -> Vec<Trial> {
     let others = [outputs::calls(), lint::calls(), trend::calls(), upgrade::calls(), phases::calls()];
     let calls = [manifests(), environment(), command_lines(), stored_runs()].into_iter().chain(others);
-    let mut trials: Vec<Trial> = calls.flatten().map(|call| Trial::test(call.name, move || call.run())).collect();
+    let mut trials: Vec<Trial> = calls.flatten().map(Call::trial).collect();
     trials.push(Trial::test("environment::engine_not_reachable", engine_not_reachable));
     trials.push(Trial::test("trend::stored_runs", trend::of_the_stored_runs));
     trials.extend(lint::trials());
@@ -205,13 +89,6 @@ fn manifests() -> Vec<Call> {
         call("manifests::empty_folder", 2, &["run", "--manifests", "@/empty"]).with("empty/README", ""),
         call("manifests::nothing_there", 2, &["run", "--manifests", "@/nothing"]),
     ]
-}
-
-impl Call {
-    pub(crate) fn and_arguments(mut self, arguments: &[&'static str]) -> Self {
-        self.arguments.extend(arguments);
-        self
-    }
 }
 
 fn environment() -> Vec<Call> {

@@ -1,6 +1,6 @@
 //! What the program says about itself.
 
-use super::offline::{Call, call};
+use super::call::{Call, call};
 
 pub(crate) fn calls() -> Vec<Call> {
     vec![

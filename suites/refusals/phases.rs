@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::workload::{self, Hints};
 
 use super::apiserver::{ApiServer, UID, namespace};
-use super::offline::{Call, WORKLOAD, call};
+use super::call::{Call, WORKLOAD, call};
 use super::program::Place;
 
 /// Options that name the cluster by a file. A test may have changed the address in it.

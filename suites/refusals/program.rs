@@ -5,11 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::apiserver::ApiServer;
-use super::offline::lab;
 
 /// A call that takes longer hangs and is killed.
 const ENDS_WITHIN: Duration = Duration::from_secs(600);
@@ -158,4 +157,14 @@ fn without_run_ids(text: &str) -> String {
         text.replace_range(at..at + SHAPE.len(), "[RUN]");
     }
     text
+}
+
+/// A lab with these programs.
+pub(crate) fn lab(kind: &str, docker: &str) -> Value {
+    json!({
+        "schema": 1, "kind": kind, "kubectl": "/nowhere/kubectl", "docker": docker, "default_kubernetes": "1.37.2",
+        "nodes": [{"kubernetes": "1.37.2", "image": "nowhere/node", "built": true}],
+        "images": [{"wanted": "mysql:5.7", "image": "nowhere/mysql", "archive": "/nowhere/mysql.tar", "built": true}],
+        "witness": {"image": "nowhere/witness", "archive": "/nowhere/witness.tar"},
+    })
 }

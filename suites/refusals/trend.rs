@@ -6,7 +6,7 @@ use steadfast::evidence::{Evidence, What};
 use steadfast::report::write_all;
 use steadfast::run::{Finished, outcome};
 
-use super::offline::{Call, STORED, call};
+use super::call::{Call, STORED, call};
 use super::program::Place;
 
 /// It names what is missing.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::offline::{Call, WORKLOAD, call, lab};
+use super::call::{Call, WORKLOAD, call};
+use super::program::lab;
 
 pub(crate) fn calls() -> Vec<Call> {
     let of = |name, words: &[&'static str]| {

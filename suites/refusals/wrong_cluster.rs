@@ -8,7 +8,7 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
 use super::apiserver::{Answer, ApiServer, Odd, Request, UID, namespace, refusal, review};
-use super::offline::WORKLOAD;
+use super::call::WORKLOAD;
 use super::program::{Answer as Said, Place};
 
 /// Options that name the right cluster, and everything else that a run needs.

@@ -146,7 +146,7 @@ fn told(left: &[String], place: &Place, said: &Said) -> Result<bool, String> {
         return Ok(true);
     }
     let file = place.path("config").display().to_string();
-    let command = format!("remove it by: steadfast down --kubeconfig {file} --context there --cluster-uid {UID}");
+    let command = format!("remove them with: steadfast down --kubeconfig {file} --context there --cluster-uid {UID}");
     // Objects in a namespace, and their volumes, are deleted with the namespace.
     let is_told = |path: &String| match path.rsplit_once('/') {
         Some(("/api/v1/namespaces", name)) => said.text.contains(&format!("Namespace {name} (")),
