@@ -1,4 +1,4 @@
-//! `steadfast schema`: the JSON schemas of what other programs read.
+//! `steadfast schema`: the JSON schemas of the output for other programs.
 
 use clap::Args;
 use steadfast::choice::choice;
