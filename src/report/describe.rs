@@ -63,8 +63,7 @@ fn clip(text: &str) -> String {
     }
 }
 
-/// Shortens a UID to its first eight characters, which tell the incarnations of a name apart. The evidence has the
-/// whole UID.
+/// The first eight characters of a UID tell the incarnations of a name apart. The evidence has the whole UID.
 fn short(uid: &str) -> String {
     let head: String = uid.chars().take(8).collect();
     if head.len() < uid.len() { format!("uid {head}…") } else { format!("uid {uid}") }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::versions::tests::good;
 
-/// A day on which the parts are 4/384 and 4/8.
+/// A day whose parts are 4/384 and 4/8.
 const DAY: u64 = 384 * 50 + 3;
 
 fn night(only: &[&str], all_judges: bool) -> Result<Vec<String>, CallError> {

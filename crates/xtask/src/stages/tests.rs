@@ -14,7 +14,7 @@ fn run(runner: &Recorder, task: &Task) -> anyhow::Result<()> {
     run_with(runner, task, &|_| None)
 }
 
-/// The commands of a task that passes.
+/// The commands of a task that succeeds.
 fn commands(task: &Task) -> String {
     let runner = Recorder::default();
     run(&runner, task).expect("it passes");
@@ -196,7 +196,7 @@ fn a_violation_fails_whether_advisories_are_in_reach_or_not() {
     assert_eq!(crate::code_of(&error), 3);
 }
 
-/// An environment whose caches are below a directory.
+/// An environment whose caches are in a directory.
 fn below(directory: &Path) -> impl Fn(&str) -> Option<String> {
     let directory = directory.display().to_string();
     move |name| matches!(name, "XDG_CACHE_HOME" | "CARGO_HOME").then(|| directory.clone())
