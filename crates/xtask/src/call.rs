@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(error("style now"), "usage: cargo xtask stage style");
         assert_eq!(error("conformance 1.37.2"), "usage: cargo xtask stage conformance KUBERNETES SERVER");
         assert_eq!(error("mutants"), "usage: cargo xtask stage mutants PART");
-        assert_eq!(error("mutants 9/8"), "`9/8` is no part: give one as in 2/8");
+        assert_eq!(error("mutants 9/8"), "`9/8` is not a part; give one such as 2/8");
     }
 
     #[test]

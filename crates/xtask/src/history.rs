@@ -18,7 +18,7 @@ pub(crate) fn fetch(runner: &dyn Runner, directory: &Path, nights: u32) -> anyho
         match runner.run(&download) {
             // GitHub deletes old results, and a night that was cancelled early has none.
             Err(CommandError::Failed { .. }) => {
-                runner.tell(&format!("==> the night {night} has no results (any more)"))
+                runner.tell(&format!("==> the night {night} has no results, or they were deleted"))
             }
             downloaded => downloaded?,
         }
@@ -39,7 +39,7 @@ mod tests {
         insta::assert_snapshot!(runner.commands(), @r"
         gh run list --workflow nightly.yml --status completed --limit 14 --json databaseId --jq .[].databaseId
         gh run download 23 --pattern results-* --dir target/nights/23
-        ==> the night 23 has no results (any more)
+        ==> the night 23 has no results, or they were deleted
         gh run download 22 --pattern results-* --dir target/nights/22
         ");
     }

@@ -44,7 +44,7 @@ fn root() -> &'static Path {
 }
 
 fn main() -> ExitCode {
-    let ended = std::env::set_current_dir(root()).context("cannot go to the repository");
+    let ended = std::env::set_current_dir(root()).context("cannot change to the directory of the repository");
     match ended.and_then(|()| dispatch(Cli::parse().command)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -14,7 +14,7 @@ pub(crate) struct Part {
 
 /// A text is not a part.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no part: give one as in 2/8")]
+#[error("`{0}` is not a part; give one such as 2/8")]
 pub(crate) struct PartError(String);
 
 impl Part {

@@ -153,7 +153,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 90,
         beside: None,
         jobs: Jobs::Nobody,
-        about: "makes everything ready that the other stages need",
+        about: "prepares everything that the other stages need",
     },
     Stage {
         name: "style",
@@ -193,7 +193,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 180,
         beside: Some(Beside::Computes),
         jobs: Jobs::Night,
-        about: "a part of the mutations of the judges, which tests have to notice",
+        about: "a part of the mutations of the judges, which tests must detect",
     },
     Stage {
         name: "phases",
@@ -217,7 +217,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 120,
         beside: Some(Beside::Waits),
         jobs: Jobs::Everybody,
-        about: "the suites that have no stage of their own",
+        about: "the suites without their own stage",
     },
     Stage {
         name: "botched",
@@ -241,7 +241,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 90,
         beside: None,
         jobs: Jobs::Night,
-        about: "`steadfast run` on such a cluster, with such a server",
+        about: "`steadfast run` with this Kubernetes version and server",
     },
     Stage {
         name: "mutants",
@@ -249,7 +249,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 90,
         beside: None,
         jobs: Jobs::Everybody,
-        about: "a part of the suite mutants, as in 2/8",
+        about: "a part of the suite mutants, such as 2/8",
     },
     Stage {
         name: "variants",
@@ -265,7 +265,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 15,
         beside: None,
         jobs: Jobs::Nobody,
-        about: "what the runs in these folders say together",
+        about: "the trend over the runs in these directories",
     },
 ];
 
@@ -309,21 +309,21 @@ mod tests {
     fn the_help_lists_all_stages() {
         insta::assert_snapshot!(list(), @r"
         Stages:
-          setup                          makes everything ready that the other stages need
+          setup                          prepares everything that the other stages need
           style                          format, lints, scripts, workflows, documentation
           dependencies                   licences, sources and advisories of the dependencies
           upgrade                        the suite upgrade: to the newest Kubernetes, with all checks
           offline                        all tests that need no cluster and no container
-          judges PART                    a part of the mutations of the judges, which tests have to notice
+          judges PART                    a part of the mutations of the judges, which tests must detect
           phases                         the suite phases: `steadfast before` and `steadfast after`
           fuzz                           each fuzz target for some minutes
-          clusters                       the suites that have no stage of their own
+          clusters                       the suites without their own stage
           botched                        the suite botched: upgrades that go wrong
           seed                           the suite conformance: all checks of the seed
-          conformance KUBERNETES SERVER  `steadfast run` on such a cluster, with such a server
-          mutants PART                   a part of the suite mutants, as in 2/8
+          conformance KUBERNETES SERVER  `steadfast run` with this Kubernetes version and server
+          mutants PART                   a part of the suite mutants, such as 2/8
           variants PART                  a part of the suite variants
-          trend [DIR]...                 what the runs in these folders say together
+          trend [DIR]...                 the trend over the runs in these directories
         ");
     }
 }

@@ -72,7 +72,7 @@ impl Stages<'_> {
     fn clusters(&self) -> anyhow::Result<()> {
         self.setup(&[])?;
         let metadata = self.runner.output(&Cmd::cargo("metadata --locked --no-deps --format-version 1"))?;
-        let suites = suites(&metadata).context("cargo metadata prints what this program does not understand")?;
+        let suites = suites(&metadata).context("cannot parse the output of cargo metadata")?;
         let tests = suites.iter().filter(|suite| !OTHER_SUITES.contains(&suite.as_str()));
         self.cargo_test(Cmd::cargo("test --locked --no-fail-fast").args(tests.map(|suite| format!("--test={suite}"))))
     }
@@ -88,7 +88,7 @@ impl Stages<'_> {
         let mut run = Cmd::cargo("run --locked --quiet --bin steadfast -- run --kubernetes").arg(kubernetes);
         if *server != self.versions.seed_server {
             let folder = format!("manifests/servers/{}", server.replace(':', "-"));
-            ensure!(self.root.join(&folder).is_dir(), "there is no {folder}, which would have {server} under test");
+            ensure!(self.root.join(&folder).is_dir(), "there is no {folder} with a workload for {server}");
             run = run.arg("--manifests").arg(folder);
         }
         self.setup(&["--kubernetes", kubernetes, "--server", server])?;
@@ -150,7 +150,7 @@ impl Stages<'_> {
         match self.runner.run(&install) {
             Err(CommandError::Interrupted) => Err(CommandError::Interrupted.into()),
             installed => installed.with_context(|| {
-                format!("cargo-{name} is not there and could not be installed: cargo install --locked cargo-{name}")
+                format!("cargo-{name} is missing and could not be installed: cargo install --locked cargo-{name}")
             }),
         }
     }

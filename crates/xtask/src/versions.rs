@@ -40,7 +40,7 @@ pub(crate) enum VersionsError {
         name: String,
     },
     /// Rows have no end.
-    #[error("{VERSIONS}, line {line}: the rows of {name} do not end: a line with only a `\"` is missing")]
+    #[error("{VERSIONS}, line {line}: the rows of {name} have no end: a line with only a `\"` is missing")]
     Open {
         /// The number of the line on which the rows begin, from 1.
         line: usize,
@@ -51,7 +51,7 @@ pub(crate) enum VersionsError {
     #[error("{VERSIONS} does not assign {0}")]
     Missing(&'static str),
     /// A Kubernetes version does not have three numbers.
-    #[error("{VERSIONS}: `{0}` in BUILDABLE_KUBERNETES is no version such as 1.37.2")]
+    #[error("{VERSIONS}: `{0}` in BUILDABLE_KUBERNETES is not a version such as 1.37.2")]
     Version(String),
     /// The default version cannot be built.
     #[error("{VERSIONS}: DEFAULT_KUBERNETES is {0}, which has no row in BUILDABLE_KUBERNETES")]

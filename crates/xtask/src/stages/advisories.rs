@@ -44,14 +44,14 @@ impl Advisories {
         let days = age.as_secs() / DAY.as_secs();
         let noted = fs::read_to_string(&self.0).with_context(|| format!("cannot read {}", self.0.display()))?;
         let state = format!(
-            "advisories: their list cannot be fetched ({} {days} days ago, says {})",
+            "advisories: cannot fetch the list ({} {days} days ago, says {})",
             noted.trim_end(),
             self.0.display()
         );
         if days >= DAYS {
             bail!(
-                "{state}\nadvisories: after {DAYS} days that is a failure. Remedy: let this machine reach \
-                 https://github.com/RustSec/advisory-db, or tell git of a mirror (git config --global \
+                "{state}\nadvisories: after {DAYS} days this is a failure. Remedy: let this machine reach \
+                 https://github.com/RustSec/advisory-db, or configure a mirror (git config --global \
                  url.MIRROR.insteadOf https://github.com/RustSec/advisory-db)"
             );
         }

@@ -19,7 +19,7 @@ const HANGS: f64 = 30.0;
 
 impl Stages<'_> {
     pub(super) fn fuzz(&self) -> anyhow::Result<()> {
-        ensure!(self.runner.has("c++"), "a C++ compiler is missing, of which libFuzzer is built: apt-get install g++");
+        ensure!(self.runner.has("c++"), "libFuzzer needs a C++ compiler: apt-get install g++");
         self.tool("fuzz", &self.versions.cargo_fuzz)?;
         // cargo-fuzz has no --locked. This command fails where cargo-fuzz would write another lock file.
         self.runner.run(&Cmd::cargo("fetch --locked --manifest-path fuzz/Cargo.toml").title("dependencies"))?;
@@ -45,7 +45,8 @@ impl Stages<'_> {
     fn commands(&self, target: &str, longest: u32) -> anyhow::Result<[Cmd; 2]> {
         let seconds = self.variable("STEADFAST_FUZZ_SECONDS").unwrap_or_else(|| SECONDS.to_string());
         let scale = self.timeout_scale();
-        let scale: f64 = scale.parse().with_context(|| format!("STEADFAST_TIMEOUT_SCALE is `{scale}`, no number"))?;
+        let scale: f64 =
+            scale.parse().with_context(|| format!("STEADFAST_TIMEOUT_SCALE is `{scale}`, which is not a number"))?;
         let mut options = vec![
             format!("-timeout={:.0}", (HANGS * scale).floor()),
             "-rss_limit_mb=4096".to_owned(),

@@ -21,7 +21,7 @@ impl Stages<'_> {
         // cargo-mutants builds a copy of this tree. The dependencies that are already built here need no second
         // build.
         let copy = Cmd::new("cp").words("-a --parents").args(built(&self.root.join("target"))?).arg(&directory);
-        self.runner.run(&copy.directory("target").title("what is built of the dependencies"))?;
+        self.runner.run(&copy.directory("target").title("the built dependencies"))?;
         // cargo-mutants counts from 0.
         let shard = format!("{}/{}", part.number - 1, part.of);
         let mutants = Cmd::cargo("mutants --output").arg(output).arg("--shard").arg(shard);

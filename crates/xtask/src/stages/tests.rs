@@ -80,7 +80,7 @@ fn suites_without_a_stage_are_found() {
     ");
     let runner = Recorder { prints: vec![("cargo metadata", "{}")], ..Recorder::default() };
     let error = run(&runner, &Task::Clusters).expect_err("nothing is found").to_string();
-    assert_eq!(error, "cargo metadata prints what this program does not understand");
+    assert_eq!(error, "cannot parse the output of cargo metadata");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn conformance_takes_the_manifests_of_the_server() {
     ");
     let runner = Recorder::default();
     let error = run(&runner, &cell("oracle:19")).expect_err("it has no manifests").to_string();
-    assert_eq!(error, "there is no manifests/servers/oracle-19, which would have oracle:19 under test");
+    assert_eq!(error, "there is no manifests/servers/oracle-19 with a workload for oracle:19");
     assert_eq!(runner.commands(), "");
 }
 
