@@ -1,5 +1,5 @@
-//! What a run says to people and to machines: the closing text on the terminal, `results.json`, `junit.xml`,
-//! `report.html`, and what GitHub Actions shows. All are functions of the outcome alone: the same evidence gives the
+//! The reports of a run for people and machines: the final text on the terminal, `results.json`, `junit.xml`,
+//! `report.html`, and what GitHub Actions shows. All are functions of the outcome only: the same evidence gives the
 //! same bytes.
 
 mod account;
@@ -32,12 +32,12 @@ pub(crate) use results::{Results, SCHEMA as RESULTS_SCHEMA};
 pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 
-/// Microseconds as seconds.
+/// Converts microseconds to seconds.
 fn as_seconds(us: u64) -> f64 {
     us as f64 / 1e6
 }
 
-/// All that a person needs about one check, as plain text.
+/// The account of one check as plain text.
 pub fn explain(outcome: &Outcome<'_>, judged: &Judged) -> String {
     account::text(outcome, judged)
 }
@@ -50,21 +50,22 @@ pub struct ReportError {
     source: io::Error,
 }
 
-/// Writes `results.json`, `junit.xml` and `report.html` into the directory, each whole or not at all.
+/// Writes `results.json`, `junit.xml` and `report.html` into the directory. Each file is written completely or not at
+/// all.
 ///
 /// # Errors
-/// When a file cannot be written; those before it in this order are there.
+/// When a file cannot be written. The files before it in this order exist then.
 pub fn write_all(outcome: &Outcome<'_>, directory: &Path) -> Result<(), ReportError> {
     write(directory, "results.json", || results::json(outcome))?;
     write(directory, "junit.xml", || junit::xml(outcome))?;
     write(directory, "report.html", || Ok(html::page(outcome)))
 }
 
-/// Readers of a run's directory may look at any moment: a rename never shows them half a file.
+/// Writes by rename: readers of the directory never see half a file.
 fn write(directory: &Path, name: &str, content: impl FnOnce() -> io::Result<String>) -> Result<(), ReportError> {
     let path = directory.join(name);
     let attempt = || {
-        // Temporary files are private by default, and a nightly's reports are read by others: leave it to the umask.
+        // Temporary files are private by default, but others read the reports of a nightly run, so the umask decides.
         let open_to_umask = Permissions::from_mode(0o666);
         let mut file = tempfile::Builder::new().prefix(".report-").permissions(open_to_umask).tempfile_in(directory)?;
         file.write_all(content()?.as_bytes())?;
@@ -94,7 +95,7 @@ mod tests {
         assert_eq!(names, ["junit.xml", "report.html", "results.json"]);
     }
 
-    /// What is left of a text for a terminal without the colours of the report itself.
+    /// The text without the colour escapes of the report itself.
     fn uncoloured(text: &str) -> String {
         let mut parts = text.split("\u{1b}[");
         let first = parts.next().unwrap_or_default().to_owned();

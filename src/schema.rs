@@ -1,4 +1,4 @@
-//! The JSON schemas of what this program writes for other programs
+//! The JSON schemas of this program's output for other programs
 //! (<https://json-schema.org/draft/2020-12/json-schema-core>).
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -10,16 +10,16 @@ use crate::lint::Output;
 use crate::report::Results;
 use crate::trend::Trend;
 
-/// Something that this program writes for other programs.
+/// An output format of this program for other programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Document {
-    /// A record.
+    /// A record of the evidence.
     Evidence,
     /// The results of a run.
     Results,
-    /// The findings in manifests.
+    /// The findings of the linter in manifests.
     Lint,
-    /// What many runs say together.
+    /// The trend over many runs.
     Trend,
     /// The checks.
     Checks,
@@ -36,7 +36,7 @@ impl Choice for Document {
 }
 
 impl Document {
-    /// Its schema, of draft 2020-12.
+    /// The schema, of draft 2020-12.
     pub fn schema(self) -> Schema {
         let mut schema = match self {
             Self::Evidence => record(),
@@ -51,14 +51,15 @@ impl Document {
     }
 }
 
-/// A record as it is read: logs are kept, and older programs wrote less.
+/// The schema of a record for readers: logs are kept, and older versions of the program wrote fewer fields.
 fn record() -> Schema {
     let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     define_snapshots(&mut generator);
     generator.into_root_schema_for::<Record>()
 }
 
-/// What the values of snapshots are, to be looked up by name: a snapshot tells what it is of, and its value may be any.
+/// Defines the values of snapshots under their names: a snapshot names its content, but the schema of its value
+/// allows anything.
 fn define_snapshots(generator: &mut SchemaGenerator) {
     generator.subschema_for::<Applied>();
     generator.subschema_for::<Leftover>();

@@ -1,4 +1,4 @@
-//! `steadfast schema`: the JSON schemas of what other programs read.
+//! `steadfast schema`: the JSON schemas of the output for other programs.
 
 use clap::Args;
 use steadfast::choice::choice;
@@ -6,10 +6,10 @@ use steadfast::evidence::Choice as _;
 use steadfast::schema::Document;
 use steadfast::terminal::tell;
 
-/// What it takes.
+/// The arguments of `steadfast schema`.
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
-    /// What to print the schema of; without it the names are listed.
+    /// The document whose schema is printed. Without it, the names of all documents are listed.
     #[arg(value_parser = choice::<Document>())]
     name: Option<Document>,
 }
@@ -17,7 +17,7 @@ pub(crate) struct SchemaArgs {
 /// Prints a schema, or lists the names.
 ///
 /// # Errors
-/// When the schema is no JSON.
+/// When the schema cannot be written as JSON.
 pub(crate) fn act(args: &SchemaArgs) -> anyhow::Result<u8> {
     match args.name {
         Some(document) => tell(&serde_json::to_string_pretty(&document.schema())?),

@@ -1,5 +1,5 @@
-//! The account of one check: what a person reads at a failure, in five parts that always come in the same order. The
-//! terminal, JUnit and HTML reports only differ in how they set it.
+//! The account of one check: five parts, always in the same order, that a person reads after a failure. The terminal,
+//! JUnit and HTML reports differ only in the layout.
 
 use super::describe::{gap_line, line};
 use super::exercised;
@@ -11,22 +11,22 @@ use crate::text::in_line;
 /// A labelled line of the account.
 #[derive(Debug)]
 pub(super) struct Part<'a> {
-    /// What it is.
+    /// The label.
     pub(super) label: &'static str,
     /// The text.
     pub(super) text: String,
-    /// Whether the text is to be copied as it stands, and so never wrapped.
+    /// Whether the text is for copying, and therefore never wrapped.
     pub(super) verbatim: bool,
     /// The records that the text quotes.
     pub(super) quoted: Vec<Quoted<'a>>,
 }
 
-/// A record that a finding names.
+/// A record that a finding cites.
 #[derive(Debug)]
 pub(super) struct Quoted<'a> {
-    /// Its number.
+    /// The number of the record.
     pub(super) seq: u64,
-    /// The record; none where the evidence was cut.
+    /// The record. `None` if the evidence was cut.
     pub(super) record: Option<&'a Record>,
 }
 
@@ -37,7 +37,8 @@ impl Quoted<'_> {
     }
 }
 
-/// The account of a check: required, awaited, seen, where it is written and recorded, how to run it alone.
+/// The account of a check: what was required, what was awaited, what was seen, the source and the records, and how to
+/// run the check alone.
 pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part<'a>> {
     let part = |label, text: &str| Part { label, text: text.to_owned(), verbatim: false, quoted: Vec::new() };
     let copied = |label, text: String| Part { label, text, verbatim: true, quoted: Vec::new() };
@@ -54,12 +55,12 @@ pub(super) fn account<'a>(outcome: &'a Outcome<'_>, judged: &Judged) -> Vec<Part
     parts
 }
 
-/// The account as plain lines, each record that it quotes on a line of its own.
+/// The account as plain lines. Each quoted record is on its own line.
 pub(super) fn text(outcome: &Outcome<'_>, judged: &Judged) -> String {
     lines(&account(outcome, judged))
 }
 
-/// The account of a cause as plain lines, and the checks that it left undecided.
+/// The account of a cause as plain lines, followed by the checks that it left undecided.
 pub(super) fn text_of_cause(outcome: &Outcome<'_>, common: &CommonCause<'_>) -> String {
     let checks = common.judged.iter().map(|judged| format!("  {}: {}\n", judged.check.id, in_line(judged.doubt())));
     format!("{}undecided:\n{}", lines(&of_cause(outcome, common)), checks.collect::<String>())
@@ -76,12 +77,12 @@ fn lines(parts: &[Part<'_>]) -> String {
     text
 }
 
-/// Whether someone has to look at this verdict.
+/// Whether a person must look at this verdict.
 pub(super) fn needs_attention(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Fail | Verdict::Inconclusive)
 }
 
-/// The last wait that was in vain in one of these scenarios: often it says more than the finding does.
+/// The last unsuccessful wait in these scenarios. It often says more than the finding.
 fn awaited(outcome: &Outcome<'_>, judged: &Judged) -> String {
     let (evidence, scenarios) = (outcome.evidence, judged.check.scenarios);
     let within = |seq: u64| {
@@ -93,16 +94,16 @@ fn awaited(outcome: &Outcome<'_>, judged: &Judged) -> String {
         _ => None,
     });
     let Some((record, wait)) = in_vain else { return "nothing ran out of time".to_owned() };
-    // Where the finding rests on it, the reason quotes all that was said.
+    // If the finding cites the wait, its reason already quotes what the cluster and the containers said.
     if judged.finding.evidence.contains(&record.seq) { vain(record, wait) } else { explained(evidence, record, wait) }
 }
 
-/// Whether a wait was given its time and ended without what it waited for.
+/// Whether a wait had its full time and ended without the awaited state.
 fn unmet(wait: &Wait) -> bool {
     !matches!(wait.outcome, WaitOutcome::Met | WaitOutcome::CutShort)
 }
 
-/// A wait that was in vain.
+/// The text of an unsuccessful wait.
 fn vain(record: &Record, wait: &Wait) -> String {
     let Wait { what, outcome, took_us, last_seen } = wait;
     let how = match outcome {
@@ -114,7 +115,7 @@ fn vain(record: &Record, wait: &Wait) -> String {
     in_line(&format!("{what}, for {took}, {how} (#{} at {at}); last seen: {last_seen}", record.seq))
 }
 
-/// The same with what the cluster and the containers said meanwhile.
+/// The same, with what the cluster and the containers said during the wait.
 fn explained(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
     let (mut text, mark) = (vain(record, wait), Mark { seq: record.seq, at_us: record.at_us });
     let warnings: Vec<String> = evidence.warnings(wait, mark).iter().map(ToString::to_string).collect();
@@ -127,7 +128,7 @@ fn explained(evidence: &Evidence, record: &Record, wait: &Wait) -> String {
     text
 }
 
-/// The account of a cause that left several checks undecided, without these.
+/// The account of a cause that left several checks undecided, without the list of these checks.
 pub(super) fn of_cause<'a>(outcome: &'a Outcome<'_>, common: &CommonCause<'_>) -> Vec<Part<'a>> {
     let plain = |label, text: String| Part { label, text, verbatim: false, quoted: Vec::new() };
     let (evidence, seq) = (outcome.evidence, common.cause.seq);
@@ -148,28 +149,28 @@ pub(super) fn of_cause<'a>(outcome: &'a Outcome<'_>, common: &CommonCause<'_>) -
     parts
 }
 
-/// The images that ran in the place of others, a sentence each.
+/// The images that ran instead of others, one sentence each.
 pub(super) fn substitutions(evidence: &Evidence) -> Vec<String> {
     let substitutions = evidence.run().map(|run| run.substitutions.as_slice()).unwrap_or_default();
     substitutions.iter().map(|one| format!("{} ran as {}: {}", one.wanted, one.image, one.why)).collect()
 }
 
-/// What was expected of this cluster because of its version, a sentence each.
+/// What was expected of this cluster because of its version, one sentence each.
 pub(super) fn expectations(evidence: &Evidence) -> Vec<String> {
     let applied = evidence.run().map(expectation::applied).unwrap_or_default();
     applied.iter().map(|one| format!("{} ({})", one.what, one.why)).collect()
 }
 
-/// What was exercised, what was only read back, and what was left out, a sentence each.
+/// What was exercised, only read back or left out, one sentence each.
 pub(super) fn exercised(outcome: &Outcome<'_>) -> Vec<String> {
     exercised::exercised(outcome).into_iter().map(|one| one.text).collect()
 }
 
-/// What the verdicts rest on and where they end.
+/// What the verdicts are based on, and their limits.
 pub(super) fn scope(outcome: &Outcome<'_>) -> Vec<String> {
     let evidence = outcome.evidence;
     let mut lines = Vec::new();
-    // The cluster's warnings prove nothing.
+    // Events of the cluster prove nothing.
     let watched = |record: &&Record| matches!(&record.what, What::Object(event) if event.object_kind != "Event");
     let events = evidence.records.iter().filter(watched).count();
     let bridged = outcome.case_file().map(CaseFile::bridged_gaps);
@@ -226,7 +227,7 @@ mod tests {
         ");
         insta::assert_snapshot!(told(&sample::passing_evidence()), @"order is proved from the watch history: 12 records, no gap");
         insta::assert_snapshot!(told(&Evidence::new(Vec::new())), @"order is not proved: nothing was watched");
-        // Warnings of the cluster prove nothing.
+        // Events of the cluster prove nothing.
         insta::assert_snapshot!(told(&sample::crashing_evidence()), @"order is proved from the watch history: 6 records, no gap");
     }
 }

@@ -1,4 +1,4 @@
-//! What disruptions cost, as the reports tell it: a row each, and lines on the ledger as a whole.
+//! The costs of disruptions for the reports: one row for each disruption, and lines about the whole ledger.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,23 +11,23 @@ use crate::evidence::{Budgets, Scenario};
 
 /// A disruption as a row of a table.
 pub(super) struct Row {
-    /// Its scenario and its acts.
+    /// The scenario and its acts.
     pub(super) name: String,
-    /// How long every replica took to catch up, beside its budget.
+    /// How long it took until every replica had caught up, with its budget.
     pub(super) recovery: Cell,
-    /// The longest time without an acknowledged write, beside its budget.
+    /// The longest time without an acknowledged write, with its budget.
     pub(super) outage: Cell,
-    /// What 99 of 100 looks at replicas did not exceed meanwhile.
+    /// The 99th percentile of the replication lag during the disruption.
     pub(super) lag: String,
 }
 
-/// A figure and what it may be.
+/// A figure and its budget.
 pub(super) struct Cell {
-    /// The figure; a dash where nobody knows it.
+    /// The figure, or a dash if it is not known.
     pub(super) text: String,
-    /// What it may be.
+    /// The budget.
     pub(super) budget: String,
-    /// Whether it is more.
+    /// Whether the figure exceeds the budget.
     pub(super) over: bool,
 }
 
@@ -41,13 +41,13 @@ impl Cell {
         Self { text, budget: format!("{number} {unit}"), over }
     }
 
-    /// Whether somebody knows the figure.
+    /// Whether the figure is known.
     pub(super) fn known(&self) -> bool {
         self.text != UNKNOWN
     }
 }
 
-/// The rows of the disruptions' table.
+/// The rows of the table of disruptions.
 pub(super) fn rows(outcome: &Outcome<'_>) -> Vec<Row> {
     let (Some(run), Some(measures)) = (outcome.evidence.run(), outcome.measures()) else { return Vec::new() };
     measures.disruptions.iter().map(|disruption| row(disruption, &run.budgets)).collect()
@@ -65,7 +65,7 @@ fn row(disruption: &Disruption, budgets: &Budgets) -> Row {
     }
 }
 
-/// What the ledger came to, a sentence each; nothing where there was none.
+/// The results of the ledger, one sentence each. Empty if there was no ledger.
 pub(super) fn ledger(outcome: &Outcome<'_>) -> Vec<String> {
     let Some(Overall { writes, per_second, longest_outage, lag_at_rest, .. }) =
         outcome.measures().and_then(|measures| measures.ledger.as_ref())
@@ -90,73 +90,73 @@ pub(super) fn ledger(outcome: &Outcome<'_>) -> Vec<String> {
     lines
 }
 
-/// A disruption in `results.json`: times in seconds, so that a trend needs no arithmetic.
+/// A disruption in `results.json`. Times are in seconds, so that a trend needs no arithmetic.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct DisruptionResult {
-    /// The scenario; empty where the acts belong to none.
+    /// The scenario. Empty if the acts belong to no scenario.
     scenario: &'static str,
-    /// What was done, in order.
+    /// The acts, in order.
     acts: Vec<String>,
-    /// The numbers of the records by which the acts were asked for.
+    /// The numbers of the records that announce the acts.
     evidence: Vec<u64>,
-    /// When it began, in seconds of the run.
+    /// When it began, in seconds since the run's start.
     began_s: f64,
-    /// Seconds until all pods were Ready; none where they were not.
+    /// Seconds until all pods were Ready. Null if they were not.
     ready_after_s: Option<f64>,
-    /// Seconds until every replica had caught up; none where one had not.
+    /// Seconds until every replica had caught up. Null if one had not.
     recovered_after_s: Option<f64>,
-    /// What that may be.
+    /// The budget for the recovery, in seconds.
     recovery_budget_s: f64,
-    /// The longest time without an acknowledged write; none where there was no ledger.
+    /// The longest time without an acknowledged write, in seconds. Null if there was no ledger.
     longest_outage_s: Option<f64>,
-    /// What that may be.
+    /// The budget for the outage, in seconds.
     outage_budget_s: f64,
-    /// What became of the writes meanwhile; none where there was no ledger.
+    /// The outcomes of the writes during the disruption. Null if there was no ledger.
     writes: Option<Outcomes>,
-    /// How far behind replicas were meanwhile; none where nobody looked.
+    /// The replication lag during the disruption. Null if there are no samples.
     lag: Option<LagResult>,
 }
 
 /// The ledger in `results.json`.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct LedgerResult {
-    /// What became of the writes.
+    /// The outcomes of the writes.
     writes: Outcomes,
-    /// Acknowledged writes a second.
+    /// Acknowledged writes per second.
     per_second: f64,
     /// Acknowledged writes that waited for a replica.
     semi_sync: u64,
-    /// The longest time without an acknowledged write.
+    /// The longest time without an acknowledged write, in seconds.
     longest_outage_s: Option<f64>,
-    /// How far behind each replica was while nothing was disrupted.
+    /// The lag of each replica while nothing was disrupted.
     lag_at_rest: Vec<AtRestResult>,
 }
 
-/// How far behind a replica was while nothing was disrupted.
+/// The lag of a replica while nothing was disrupted.
 #[derive(Serialize, JsonSchema)]
 struct AtRestResult {
-    /// The replica.
+    /// The pod of the replica.
     pod: String,
     #[serde(flatten)]
     lag: LagResult,
 }
 
-/// How far behind replicas were.
+/// The replication lag.
 #[derive(Serialize, JsonSchema)]
 struct LagResult {
-    /// How often somebody looked and had an answer.
+    /// The number of samples with an answer.
     looks: usize,
-    /// How often there was none.
+    /// The number of samples without an answer.
     unanswered: usize,
-    /// What half of the looks did not exceed, in seconds.
+    /// The median, in seconds.
     p50_s: f64,
-    /// What 99 of 100 looks did not exceed.
+    /// The 99th percentile, in seconds.
     p99_s: f64,
-    /// The most.
+    /// The maximum, in seconds.
     max_s: f64,
 }
 
-/// Sums of binary fractions trail digits that mean nothing.
+/// Rounds to milliseconds: sums of binary fractions have meaningless trailing digits.
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
@@ -173,7 +173,7 @@ impl From<Percentiles> for LagResult {
     }
 }
 
-/// The disruptions, and the ledger where there was one.
+/// The disruptions, and the ledger if there was one.
 pub(super) fn results(outcome: &Outcome<'_>) -> (Vec<DisruptionResult>, Option<LedgerResult>) {
     let (Some(run), Some(measures)) = (outcome.evidence.run(), outcome.measures()) else { return (Vec::new(), None) };
     let disruptions = measures.disruptions.iter().map(|it| result(it, &run.budgets)).collect();

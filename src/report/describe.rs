@@ -1,4 +1,4 @@
-//! Records as people read them: one line each.
+//! Records as people read them, one line each.
 
 mod said;
 
@@ -15,10 +15,10 @@ use crate::object::{has_condition, items, text};
 use crate::text::in_line;
 use said::{last_lines, warning_line};
 
-/// Longer texts are cut: a replica's status has some sixty columns, and a Corefile is a file.
+/// Longer texts are cut: a replica's status has about sixty columns, and a Corefile is a whole file.
 const LONGEST: usize = 280;
 
-/// The width of a record's number and time, and of the space behind them.
+/// The width of a record's number and time, with the space after them.
 pub(super) const STAMP: usize = 19;
 
 /// The record with its number and time: `#41      12.345 s  Pod mysql-1 ADDED …`.
@@ -31,7 +31,7 @@ pub(super) fn stamp(record: &Record) -> String {
     format!("#{:<5}{:>9.3} s  ", record.seq, as_seconds(record.at_us))
 }
 
-/// What the record says, on one line.
+/// The content of the record on one line.
 pub fn describe(record: &Record) -> String {
     let text = match &record.what {
         What::Run(run) => run_line(run),
@@ -62,13 +62,13 @@ fn clip(text: &str) -> String {
     }
 }
 
-/// A UID's first eight digits tell the lives of a name apart; the evidence has the rest.
+/// The first eight characters of a UID tell the incarnations of a name apart. The evidence has the whole UID.
 fn short(uid: &str) -> String {
     let head: String = uid.chars().take(8).collect();
     if head.len() < uid.len() { format!("uid {head}…") } else { format!("uid {uid}") }
 }
 
-/// A stretch of the history that was lost.
+/// A lost stretch of the watch history.
 pub(super) fn gap_line(gap: &Gap) -> String {
     format!("GAP in the history of {} after version {}: {}", gap.object_kind, gap.after_version, gap.reason)
 }
@@ -107,7 +107,7 @@ fn object_line(event: &ObjectEvent) -> String {
     format!("{} {name} {verb} {uid} {}", event.object_kind, state.join(", "))
 }
 
-/// The part of an object's state that its kind's readers look at first.
+/// The most important part of an object's state for its kind.
 fn state(kind: &str, object: &Value) -> Vec<String> {
     let count = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     match kind {
@@ -208,7 +208,7 @@ fn rows_text(question: Question, rows: &[Row]) -> String {
     }
 }
 
-/// Of the sixty columns of a replica's status, those that a person looks at, under their older and newer names.
+/// Selects the columns of a replica's status that a person needs, of about sixty, by their older and newer names.
 fn tells_of_replication(column: &str) -> bool {
     const ENDINGS: [&str; 6] =
         ["_Host", "_IO_Running", "_SQL_Running", "Last_IO_Error", "Last_SQL_Error", "Auto_Position"];
@@ -239,7 +239,7 @@ fn write_line(write: &Write) -> String {
 fn entries_line(entries: &Entries) -> String {
     let Entries { writes, lags, doubtful, lapses, .. } = entries;
     let doubts = doubtful.iter().map(|ids| format!("; nobody knows of writes {} to {}", ids.first, ids.last));
-    // Its times are those of the witness, which nobody reads.
+    // The times of a lapse are those of the witness, which nobody reads.
     let lapses = (!lapses.is_empty()).then(|| format!("; LAPSES: {}", lapses.len()));
     let doubts: String = doubts.chain(lapses).collect();
     let (Some(first), Some(last)) = (writes.first(), writes.last()) else {

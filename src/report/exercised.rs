@@ -1,4 +1,4 @@
-//! What was exercised, what was only read back, and what was left out: a report that does not say so promises too much.
+//! What the run exercised, what it only read back, and what it left out. Without this a report claims too much.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use crate::check::Outcome;
 use crate::check::measure::Measures;
 use crate::evidence::{Evidence, Question, Replication, Row, Run, Scenario, Sql, SqlAnswer, What};
 
-/// How far something was put to the test.
+/// How far something was tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum How {
-    /// It was done, and what came of it was judged.
+    /// It was done, and its effect was judged.
     Exercised,
-    /// The servers were asked for it, and nothing was done that it would have to withstand.
+    /// The servers reported it, but nothing was done that tests it.
     ReadBack,
-    /// It is off.
+    /// It is switched off.
     Off,
     /// It was not done.
     LeftOut,
 }
 
-/// Something, and how far it was put to the test.
+/// Something that a run can test, and how far it was tested.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Exercise {
-    /// What.
+    /// What was tested.
     pub(super) what: String,
-    /// How far.
+    /// How far it was tested.
     pub(super) how: How,
-    /// The same in a sentence.
+    /// The same as a sentence.
     pub(super) text: String,
 }
 
@@ -40,7 +40,7 @@ impl Exercise {
     }
 }
 
-/// What was put to the test and how far; nothing of a run that never started.
+/// What was tested and how far. Empty for a run that never started.
 pub(super) fn exercised(outcome: &Outcome<'_>) -> Vec<Exercise> {
     let evidence = outcome.evidence;
     let (Some(run), Some(measures)) = (evidence.run(), outcome.measures()) else { return Vec::new() };
@@ -69,7 +69,7 @@ fn disruptions(measures: &Measures) -> Option<Exercise> {
     (acts > 0).then(|| Exercise::new("disruptions", How::Exercised, text))
 }
 
-/// The answers to a question, as rows.
+/// The rows of all answers to a question.
 fn rows(evidence: &Evidence, question: Question) -> impl Iterator<Item = (&Sql, &Row)> {
     let answers = evidence.records.iter().filter_map(move |record| match &record.what {
         What::Sql(sql) if sql.question == question => Some(sql),
@@ -128,7 +128,7 @@ mod tests {
     use crate::evidence::{Checkpoint, Record};
     use crate::report::sample;
 
-    /// What is said of a run that is told differently.
+    /// The sentences about a run whose records are changed.
     fn told(mut change: impl FnMut(&mut What)) -> String {
         let mut records: Vec<Record> = sample::disrupted_evidence().records;
         records.iter_mut().for_each(|record| change(&mut record.what));
@@ -175,7 +175,7 @@ mod tests {
     fn replication_that_is_the_workloads_own_is_only_looked_at() {
         let text = told(|what| run(what, |run| run.replication = Replication::Observed));
         assert!(text.contains("replication was configured by the workload itself"), "{text}");
-        // One pod has nobody to wait for.
+        // A single pod has no replica to wait for.
         assert!(!told(|what| run(what, |run| run.subject.replicas = 1)).contains("semi-synchronous"));
     }
 }

@@ -1,7 +1,8 @@
-//! What GitHub Actions shows of a run: annotations, by workflow commands on standard output, and the step's summary.
+//! What GitHub Actions shows of a run: annotations by workflow commands on standard output, and the step's summary.
 //!
-//! Commands and summaries are described in <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>,
-//! what is escaped in commands only by the toolkit's source:
+//! The commands and summaries are described in
+//! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>. The escapes in commands are
+//! described only by the source of the toolkit:
 //! <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>.
 
 use std::fs::OpenOptions;
@@ -12,21 +13,21 @@ use super::{ReportError, summary};
 use crate::check::{Cause, Judged, Outcome, Verdict};
 use crate::text::in_line;
 
-/// GitHub shows so many annotations of a kind in a step
-/// (<https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md#limitations>), and says nothing of the others.
+/// The number of annotations of a kind that GitHub shows for a step. It hides the others without a message
+/// (<https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md#limitations>).
 const SHOWN: usize = 10;
 
-/// The longest reason of an annotation, in characters: it is a hint, and the reports have the whole.
+/// The longest reason in an annotation, in characters. An annotation is a hint, and the reports have the full reason.
 const LONGEST: usize = 1_000;
 
-/// A step of a job of GitHub Actions.
+/// A step of a GitHub Actions job.
 #[derive(Debug)]
 pub struct GitHub {
     summary: Option<PathBuf>,
 }
 
 impl GitHub {
-    /// The step that this program runs in; none elsewhere
+    /// The step in which this program runs. `None` outside of GitHub Actions
     /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables>).
     pub fn from_environment() -> Option<Self> {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -37,9 +38,9 @@ impl GitHub {
     /// Annotates the step on standard output, and appends to its summary.
     ///
     /// # Errors
-    /// When the summary's file cannot be written to; the annotations are there then.
+    /// When the summary's file cannot be written. The annotations are already printed then.
     pub fn tell(&self, outcome: &Outcome<'_>) -> Result<(), ReportError> {
-        // Whoever does not read standard output does not want annotations either.
+        // If nobody reads standard output, nobody needs the annotations.
         let _ = io::stdout().lock().write_all(annotations(outcome).as_bytes());
         let Some(path) = &self.summary else { return Ok(()) };
         let append = || {
@@ -51,8 +52,8 @@ impl GitHub {
     }
 }
 
-/// A line for each finding that somebody has to look at: errors for violations, warnings for what is undecided. Causes of
-/// several come before all others.
+/// One line for each finding that a person must look at: an error for a violation, a warning for an undecided check.
+/// A cause of several findings comes before all others.
 pub(super) fn annotations(outcome: &Outcome<'_>) -> String {
     let lines = |verdict, kind| {
         let groups = told_alike(outcome.judged.iter().filter(|judged| judged.finding.verdict == verdict));
@@ -65,13 +66,13 @@ pub(super) fn annotations(outcome: &Outcome<'_>) -> String {
     warnings.into_iter().chain(errors).chain(others).collect()
 }
 
-/// The cause that findings have in common which are told together.
+/// The common cause of a group of findings.
 fn common<'a>(group: &[&'a Judged]) -> Option<&'a Cause> {
     group[0].finding.cause.as_ref().filter(|_| group.len() > 1)
 }
 
-/// The findings, those of one cause or one reason together: a run that could not begin has one for all of its checks. Causes
-/// come first, and what most have in common.
+/// Groups the findings by cause or by reason: a run that could not begin has one reason for all checks. Groups with a
+/// cause come first, then larger groups.
 fn told_alike<'a>(judged: impl Iterator<Item = &'a Judged>) -> Vec<Vec<&'a Judged>> {
     let mut groups: Vec<Vec<&Judged>> = Vec::new();
     let cause = |judged: &Judged| judged.finding.cause.as_ref().map(|cause| cause.seq);
@@ -89,7 +90,7 @@ fn told_alike<'a>(judged: impl Iterator<Item = &'a Judged>) -> Vec<Vec<&'a Judge
     groups
 }
 
-/// The annotations of a kind. Where there are more than are shown, the last of these says what is not.
+/// The annotations of a kind. If there are more than GitHub shows, the last one names the checks that are not shown.
 fn limited(groups: Vec<Vec<&Judged>>, kind: &str, outcome: &Outcome<'_>) -> Vec<String> {
     let shown = if groups.len() > SHOWN { SHOWN - 1 } else { SHOWN };
     let (told, left) = groups.split_at(shown.min(groups.len()));
@@ -118,7 +119,7 @@ fn annotation(kind: &str, group: &[&Judged], outcome: &Outcome<'_>) -> String {
     command(kind, &format!("{}{others}", check.id), &message)
 }
 
-/// The text on one line, and no longer than a hint may be.
+/// The text on one line, cut to the length of a hint.
 fn clipped(text: &str) -> String {
     let text = in_line(text);
     match text.char_indices().nth(LONGEST) {
@@ -127,7 +128,7 @@ fn clipped(text: &str) -> String {
     }
 }
 
-/// A workflow command. It takes a line of its own: whatever stands before it on the line makes it plain text.
+/// A workflow command. It needs its own line: after other text on the line it is plain text.
 fn command(kind: &str, title: &str, message: &str) -> String {
     format!("::{kind} title={}::{}\n", property(title), data(message))
 }
@@ -161,7 +162,7 @@ mod tests {
         insta::assert_snapshot!(annotations(&sample::crashing(&sample::crashing_evidence())));
     }
 
-    /// Findings with this verdict, each for a reason of its own.
+    /// Findings with this verdict, each with a different reason.
     fn many(count: usize, verdict: Verdict) -> Vec<Judged> {
         let numbered = |number| {
             let mut judged = sample::judged_as(verdict);
@@ -185,7 +186,7 @@ mod tests {
         assert!(!told(10).contains(" more"), "{}", told(10));
         assert_eq!(errors(&told(13)), 10);
         assert!(told(13).contains("::error title=4 more::not shown for want of room: "), "{}", told(13));
-        // Each kind has room of its own.
+        // The limit applies to each kind separately.
         assert_eq!(told(13).lines().filter(|line| line.starts_with("::warning ")).count(), 2);
     }
 

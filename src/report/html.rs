@@ -1,4 +1,4 @@
-//! `report.html`: the whole run on one page that needs nothing but itself, neither scripts nor the network.
+//! `report.html`: the whole run on one self-contained page without scripts or network access.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -28,7 +28,7 @@ pub(super) fn page(outcome: &Outcome<'_>) -> String {
             body { main { (content(outcome)) } }
         }
     };
-    // Templates escape, but let characters through that HTML cannot hold or that nobody sees.
+    // Templates escape markup, but keep characters that HTML cannot contain or that are invisible.
     visible(&page.into_string()) + "\n"
 }
 
@@ -107,7 +107,7 @@ fn facts(outcome: &Outcome<'_>) -> Markup {
     }
 }
 
-/// A cause that left several checks undecided, and these below it, folded.
+/// A cause that left several checks undecided, with these checks folded below it.
 fn cause(outcome: &Outcome<'_>, common: &CommonCause<'_>) -> Markup {
     let parts = of_cause(outcome, common);
     let (why, parts) = parts.split_first().map_or(("", &parts[..]), |(why, parts)| (why.text.as_str(), parts));
@@ -123,7 +123,7 @@ fn cause(outcome: &Outcome<'_>, common: &CommonCause<'_>) -> Markup {
     }
 }
 
-/// A check, unfolded or not, with its reason in a line.
+/// A check with its reason on one line, open or folded.
 fn check(outcome: &Outcome<'_>, judged: &Judged, open: bool, reason: &str) -> Markup {
     let (class, sign) = match judged.finding.verdict {
         Verdict::Pass => ("pass", "✔"),
@@ -163,7 +163,7 @@ fn record(quoted: &Quoted<'_>) -> Markup {
     html! { tr { td { "#" (quoted.seq) } td { (at) } td { (what) } } }
 }
 
-/// Addresses in a text become links: to be followed by hand, nothing is loaded.
+/// Turns the addresses in a text into links. The page itself loads nothing.
 fn linked(text: &str) -> Markup {
     html! {
         @for (index, word) in text.split(' ').enumerate() {
@@ -232,7 +232,7 @@ mod tests {
     use crate::evidence::Evidence;
     use crate::report::sample;
 
-    /// Markup in lines, for people.
+    /// Splits the markup into lines that people can read.
     fn lines(html: &str) -> String {
         let ends = ["</dd>", "</h2>", "</li>", "</section>", "</summary>", "</table>", "</tr>", "</ul>"];
         ends.iter().fold(html.to_owned(), |html, end| html.replace(end, &format!("{end}\n")))

@@ -1,4 +1,4 @@
-//! `junit.xml`: a test suite a property. A violation is a `failure`, what could not be judged is an `error`.
+//! `junit.xml`: one test suite for each property. A violation is a `failure`, an undecided check is an `error`.
 
 use std::io;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) fn xml(outcome: &Outcome<'_>) -> io::Result<String> {
 
 fn suite(outcome: &Outcome<'_>, causes: &[CommonCause<'_>], property: &str, members: &[&Judged]) -> TestSuite {
     let mut suite = TestSuite::new(property);
-    // Checks share scenarios: the sum of the cases' times would count a scenario as often as it is judged.
+    // Checks share scenarios, so the sum of the cases' times would count a scenario several times.
     let scenarios = members.iter().flat_map(|judged| judged.check.scenarios.iter().copied());
     suite.set_time(Duration::from_secs_f64(seconds_of(&outcome.spans, scenarios)));
     suite.add_properties(versions(outcome.evidence).iter().map(|(name, value)| Property::new(*name, clean(value))));
@@ -36,7 +36,7 @@ fn suite(outcome: &Outcome<'_>, causes: &[CommonCause<'_>], property: &str, memb
     suite
 }
 
-/// What disruptions cost, beside the checks that judge it.
+/// The costs of disruptions, beside the checks that judge them.
 fn properties(outcome: &Outcome<'_>) -> Vec<Property> {
     let of_rows = rows(outcome).into_iter().map(|row| {
         let Row { name, recovery, outage, lag } = row;
@@ -72,8 +72,8 @@ fn case(outcome: &Outcome<'_>, judged: &Judged, causes: &[CommonCause<'_>]) -> T
     case
 }
 
-/// What is said of a case that did not pass. A cause that several have is told at the first of them, with all their names,
-/// and the others point there: a file of this kind has no place of its own for it.
+/// The message and the text of a case that did not pass. JUnit has no place for a common cause, so the first of its
+/// cases tells it with the names of all, and the others refer to that case.
 fn told(outcome: &Outcome<'_>, judged: &Judged, causes: &[CommonCause<'_>]) -> (String, String) {
     let (id, reason) = (judged.check.id, judged.finding.reason.clone());
     let common = causes.iter().find(|common| common.judged.iter().any(|it| it.check.id == id));
@@ -87,8 +87,8 @@ fn told(outcome: &Outcome<'_>, judged: &Judged, causes: &[CommonCause<'_>]) -> (
     (pointer, description)
 }
 
-/// Two characters XML 1.0 has no way to write (<https://www.w3.org/TR/xml/#charsets>), and those that are not seen.
-/// quick-junit takes the control characters before DEL out and leaves the others in.
+/// Replaces two characters that XML 1.0 cannot represent (<https://www.w3.org/TR/xml/#charsets>), and invisible ones.
+/// quick-junit removes the control characters before DEL and keeps the others.
 fn clean(text: &str) -> String {
     text.replace(|c| c >= '\u{7f}' && is_hidden(c) || matches!(c, '\u{fffe}' | '\u{ffff}'), "\u{fffd}")
 }
@@ -126,8 +126,8 @@ mod tests {
         assert_eq!(xml.matches(pointer).count(), 2, "{xml}");
     }
 
-    /// What Jenkins, GitLab and others rely on, though no standard says so: sums that are right, a time and a class for
-    /// every case, one outcome at most, and no character that XML 1.0 forbids.
+    /// Tests what Jenkins, GitLab and others rely on, although no standard says so: correct sums, a time and a class
+    /// for every case, at most one outcome, and no character that XML 1.0 forbids.
     #[test]
     fn readers_find_what_they_rely_on() {
         let (passing, failing, disrupted) =

@@ -1,4 +1,4 @@
-//! What a run is doing, told on standard error while it lasts: a spinner on a terminal, plain lines elsewhere.
+//! Shows on standard error what a run is doing: a spinner on a terminal, plain lines elsewhere.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -12,10 +12,10 @@ use crate::redaction::Redaction;
 use crate::terminal::complain;
 use crate::text::{in_line, inert};
 
-/// Build services cut off jobs that say nothing for long, and people think that they hang.
+/// Build services stop jobs that print nothing for long, and people think that a silent program hangs.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Tells what a run is doing. Clones tell it to the same place.
+/// Shows what a run is doing. Clones write to the same place.
 #[derive(Clone)]
 pub struct Progress {
     mode: Arc<Mode>,
@@ -29,7 +29,7 @@ enum Mode {
 }
 
 impl Progress {
-    /// A spinner where a person looks at standard error; lines in continuous integration and in files.
+    /// Shows a spinner if standard error is a terminal, and plain lines in continuous integration and in files.
     pub fn new() -> Self {
         let watched = io::stderr().is_terminal() && std::env::var_os("CI").is_none();
         let moving = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
@@ -41,7 +41,7 @@ impl Progress {
         Self::of(mode)
     }
 
-    /// Tells nothing.
+    /// Shows nothing.
     pub fn silent() -> Self {
         Self::of(Mode::Silent)
     }
@@ -50,12 +50,12 @@ impl Progress {
         Self { mode: Arc::new(mode), redaction: Redaction::default() }
     }
 
-    /// The secrets of the run, which are told nobody.
+    /// The redaction of the run's secrets, which applies to every text that is shown.
     pub fn redaction(&self) -> &Redaction {
         &self.redaction
     }
 
-    /// A step begins: `deploy: apply the manifests`. Steps may be nested.
+    /// Begins a step, such as `deploy: apply the manifests`. Steps may be nested.
     pub fn begin(&self, step: &str) {
         let step = &self.redaction.text(step);
         match &*self.mode {
@@ -65,7 +65,7 @@ impl Progress {
         }
     }
 
-    /// The state that was seen last, while the innermost step waits for another one.
+    /// Shows the last state that was seen while the innermost step waits for another one.
     pub fn seen(&self, state: &str) {
         let state = &self.redaction.text(state);
         match &*self.mode {
@@ -75,7 +75,7 @@ impl Progress {
         }
     }
 
-    /// The innermost step of this name ends; an error says why it could not be carried out.
+    /// Ends the innermost step of this name. An error says why the step failed.
     pub fn end(&self, step: &str, outcome: Result<(), &str>) {
         let step = &self.redaction.text(step);
         let reason = outcome.err().map(|reason| self.redaction.text(reason));
@@ -87,7 +87,7 @@ impl Progress {
         }
     }
 
-    /// A line of its own that stays, between the steps' lines.
+    /// Prints a permanent line between the lines of the steps.
     pub fn say(&self, text: &str) {
         let text = &self.redaction.text(text);
         match &*self.mode {
@@ -115,7 +115,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// The steps that have begun and not ended, outermost first.
+/// The open steps, outermost first.
 #[derive(Default)]
 struct Steps(Vec<Open>);
 
@@ -207,8 +207,8 @@ impl Drop for Spinner {
     }
 }
 
-/// Lines, and a thread that speaks up when they stay away. It sleeps on a condition variable, so that no thread of the
-/// async runtime ever does, and ends with the last clone.
+/// Plain lines, with a thread that prints a line after a long silence. The thread waits on a condition variable, so
+/// it blocks no thread of the async runtime. It ends with the last clone.
 struct Plain {
     shared: Arc<Shared>,
     heartbeat: Option<JoinHandle<()>>,
@@ -234,7 +234,7 @@ impl Plain {
         let shared = Arc::new(Shared { lines, closing: Condvar::new() });
         let beating = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("heartbeat".to_owned());
-        // Without the thread only the heartbeat is missing: no reason to fail a run.
+        // Without the thread only the heartbeat is missing, so the run does not fail.
         let heartbeat = thread.spawn(move || beating.beat(interval)).ok();
         Self { shared, heartbeat }
     }
@@ -263,7 +263,7 @@ impl Drop for Plain {
         self.lock().closed = true;
         self.shared.closing.notify_all();
         if let Some(heartbeat) = self.heartbeat.take() {
-            // A heartbeat that panicked has nothing left to say.
+            // The heartbeat prints nothing more, so its panic is ignored.
             let _ = heartbeat.join();
         }
     }
@@ -286,7 +286,7 @@ impl Shared {
 
 impl Lines {
     fn print(&mut self, text: &str) {
-        // Standard error may be closed, which is no reason to fail a run.
+        // Standard error may be closed. The run does not fail because of that.
         let _ = writeln!(self.out, "{:>7.1}s  {}", self.began.elapsed().as_secs_f64(), inert(text));
         self.last = Instant::now();
     }
@@ -299,7 +299,7 @@ impl Lines {
     }
 }
 
-/// Telling what goes on must not stop it: what a panic left behind is still good for a line.
+/// Takes the lock even after a panic: the state is still good enough for a line, and progress must not stop a run.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -353,7 +353,7 @@ mod tests {
         progress.begin("mysql-1 Ready");
         progress.clone().seen("Pending, not Ready");
         while paper.texts().len() < 3 {
-            // The heartbeat is a thread of its own, which writes when it will.
+            // The heartbeat is a separate thread and writes at any time.
             std::thread::sleep(Duration::from_millis(1));
         }
         drop(progress);

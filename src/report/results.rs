@@ -1,4 +1,4 @@
-//! `results.json`: the verdicts for programs. The order of its keys is part of the format.
+//! `results.json`: the verdicts for programs. The order of the keys is part of the format.
 
 use std::io;
 
@@ -15,13 +15,13 @@ use crate::evidence::{Evidence, LeftOut, Run, Scenario, Substitution, Upgrade};
 /// The version of the format.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// What a run comes to.
+/// The results of a run.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Results<'a> {
     /// The version of this format.
     #[schemars(extend("const" = SCHEMA))]
     schema: u32,
-    /// What ran; none where the run ended before anything was under test.
+    /// What ran. Null if the run ended before a workload was under test.
     run: Option<RunFacts<'a>>,
     /// Whether the run was interrupted.
     interrupted: bool,
@@ -30,11 +30,11 @@ pub(crate) struct Results<'a> {
     checks: Vec<CheckResult<'a>>,
     /// The disruptions, in the order in which they were asked for.
     disruptions: Vec<DisruptionResult>,
-    /// What became of the ledger, where there was one.
+    /// The outcome of the ledger. Null if there was no ledger.
     ledger: Option<LedgerResult>,
     /// The scenarios that were left out.
     left_out: &'a [LeftOut],
-    /// What was put to the test, and how far.
+    /// What was tested, and how far.
     exercised: Vec<Exercise>,
 }
 
@@ -46,18 +46,18 @@ struct RunFacts<'a> {
     steadfast: &'a str,
     /// The API server's version.
     kubernetes: &'a str,
-    /// The cluster: a kind cluster, or the context of one that was there before.
+    /// The cluster: a kind cluster, or the context of an existing cluster.
     cluster: &'a str,
-    /// The versions between which the cluster was upgraded, where it was.
+    /// The versions of the cluster's upgrade. Absent if there was no upgrade.
     #[serde(skip_serializing_if = "Option::is_none")]
     upgrade: Option<&'a Upgrade>,
     servers: Servers,
     namespace: &'a str,
     /// The StatefulSet's name.
     set: &'a str,
-    /// The images that ran in the place of others.
+    /// The images that ran instead of others.
     substitutions: &'a [Substitution],
-    /// The scenarios that were acted.
+    /// The scenarios that were run.
     scenarios: &'a [Scenario],
     /// What was expected of this cluster because of its version.
     expectations: Vec<Applied>,
@@ -89,11 +89,11 @@ struct CheckResult<'a> {
     verdict: Verdict,
     /// What must hold.
     statement: &'static str,
-    /// Why the verdict is what it is.
+    /// The reason for the verdict.
     reason: &'a str,
-    /// The numbers of the records that decide.
+    /// The numbers of the records that decide the verdict.
     evidence: &'a [u64],
-    /// How long the scenarios took that the check needs.
+    /// How long the scenarios of the check took, in seconds.
     seconds: f64,
 }
 
@@ -105,7 +105,7 @@ impl<'a> From<&'a Judged> for CheckResult<'a> {
             statement: judged.check.statement,
             reason: &judged.finding.reason,
             evidence: &judged.finding.evidence,
-            // Sums of binary fractions trail digits that mean nothing.
+            // Rounds to milliseconds: sums of binary fractions have meaningless trailing digits.
             seconds: (judged.seconds * 1e3).round() / 1e3,
         }
     }

@@ -1,4 +1,4 @@
-//! Made-up runs for the reports' tests.
+//! Made-up runs for the tests of the reports.
 
 mod crashing;
 mod disrupted;
@@ -83,12 +83,12 @@ check!(
 
 const SET_UID: &str = "0f7c1f52-5f0e-4f43-9c0f-4f0d2c9b1a00";
 
-/// The UID of a pod's nth life.
+/// The UID of a pod's nth incarnation.
 fn uid(ordinal: u32, life: u32) -> String {
     format!("{ordinal}{life}c4a7e0-8d1b-4c39-b8a2-5e0f6d7c{ordinal}{life}0a")
 }
 
-/// Records that count themselves.
+/// Records with consecutive numbers.
 #[derive(Default)]
 struct Story(Vec<Record>);
 
@@ -117,7 +117,7 @@ impl Story {
         let phase = if event == EventType::Added { "Pending" } else { "Running" };
         let condition = json!({ "type": "Ready", "status": if ready { "True" } else { "False" } });
         let status = json!({ "phase": phase, "conditions": [condition] });
-        // An image that never became Ready ran nowhere.
+        // The image of a pod that was never Ready did not run.
         let image = if ready { "steadfast.local/mysql:5.7.22" } else { "steadfast/unstartable" };
         let spec =
             json!({ "containers": [{ "name": "exporter", "image": "exporter" }, { "name": "mysql", "image": image }] });
@@ -177,7 +177,7 @@ fn set() -> Value {
     })
 }
 
-/// A run in which all is well.
+/// A run in which every property holds.
 pub(crate) fn passing_evidence() -> Evidence {
     let mut story = Story::default();
     story.cluster();
@@ -193,7 +193,7 @@ pub(crate) fn passing_evidence() -> Evidence {
     Evidence::new(story.0)
 }
 
-/// A run in which pods start all at once, two of one name live at a time, and one never comes back.
+/// A run in which pods start all at once, two pods of one name exist at a time, and one pod never comes back.
 pub(crate) fn failing_evidence() -> Evidence {
     let mut story = Story::default();
     story.cluster();
@@ -218,7 +218,7 @@ pub(crate) fn failing_evidence() -> Evidence {
     Evidence::new(story.0)
 }
 
-/// A run that was stopped while it deployed.
+/// A run that was interrupted during its deployment.
 pub(crate) fn interrupted_evidence() -> Evidence {
     let mut story = Story::default();
     story.cluster();
@@ -226,8 +226,8 @@ pub(crate) fn interrupted_evidence() -> Evidence {
     Evidence::new(story.0)
 }
 
-/// A run in which the API server is killed so many times, each time with a gap in the pods' history, after which the same
-/// pods are there, or yet another one.
+/// A run that kills the API server `same` plus `others` times. Each kill leaves a gap in the pods' history, after
+/// which the same pods are there, or an additional one.
 pub(crate) fn killed_api_server_evidence(same: u64, others: u64) -> Evidence {
     let mut story = Story::default();
     story.cluster();
@@ -250,7 +250,7 @@ fn outcome<'a>(evidence: &'a Evidence, findings: Vec<(&'static Check, Finding)>)
     Outcome::with(evidence, findings).of_run(directory, "steadfast run --cluster ci")
 }
 
-/// A green outcome, with one check that does not apply.
+/// A green outcome with one check that does not apply.
 pub(crate) fn passing(evidence: &Evidence) -> Outcome<'_> {
     let findings = vec![
         (&ORDER, Finding::pass("mysql-0 was Ready before mysql-1 was ADDED, and mysql-1 before mysql-2", [11, 13, 14])),
@@ -262,12 +262,12 @@ pub(crate) fn passing(evidence: &Evidence) -> Outcome<'_> {
     outcome(evidence, findings)
 }
 
-/// A green outcome of a run whose disruptions were measured.
+/// A green outcome of a run with measured disruptions.
 pub(crate) fn measured(evidence: &Evidence) -> Outcome<'_> {
     outcome(evidence, vec![(&RECOVERY, Finding::pass("2 disruptions were recovered from", []))])
 }
 
-/// An outcome with two violations and something undecided.
+/// An outcome with two violations and an undecided check.
 pub(crate) fn failing(evidence: &Evidence) -> Outcome<'_> {
     let order = "mysql-1 was ADDED at #11 while mysql-0 (uid 01c4a7e0…) had never been Ready; it was Ready at #14";
     let lives = "mysql-1 had two pods from #22 to #23: uid 11c4a7e0… was not gone when uid 12c4a7e0… was ADDED";
@@ -281,7 +281,7 @@ pub(crate) fn failing(evidence: &Evidence) -> Outcome<'_> {
     outcome(evidence, findings)
 }
 
-/// An outcome in which nothing failed and something is undecided.
+/// An outcome with no failure and an undecided check.
 pub(crate) fn inconclusive(evidence: &Evidence) -> Outcome<'_> {
     let gap = "the history of EndpointSlice has a gap at #16";
     let findings =
@@ -289,7 +289,7 @@ pub(crate) fn inconclusive(evidence: &Evidence) -> Outcome<'_> {
     outcome(evidence, findings)
 }
 
-/// An outcome of an interrupted run.
+/// The outcome of an interrupted run.
 pub(crate) fn interrupted(evidence: &Evidence) -> Outcome<'_> {
     let cut = "scenario deploy was cut short";
     let findings = vec![(&ORDER, Finding::inconclusive(cut, [6])), (&ONE_LIFE, Finding::inconclusive(cut, [6]))];
@@ -298,7 +298,7 @@ pub(crate) fn interrupted(evidence: &Evidence) -> Outcome<'_> {
     outcome
 }
 
-/// An outcome without a single verdict.
+/// An outcome without any verdict.
 pub(crate) fn empty(evidence: &Evidence) -> Outcome<'_> {
     outcome(evidence, Vec::new())
 }

@@ -10,14 +10,14 @@ use super::versions::versions;
 use crate::check::{CommonCause, Conclusion, Judged, Outcome, Verdict};
 use crate::text::{in_line, visible};
 
-/// The bytes that a step's summary may have: of one with more, GitHub shows nothing
+/// The largest size of a step's summary, in bytes. GitHub does not show a larger summary at all
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits>).
 pub(super) const MOST: usize = 1 << 20;
 
 /// The longest reason in a table, in characters.
 const LONGEST: usize = 300;
 
-/// The summary, in at most so many bytes: what comes last is left out first, whole, and the summary says so.
+/// The summary, in at most `room` bytes. Whole sections are left out from the end, and the summary says so.
 pub(super) fn markdown(outcome: &Outcome<'_>, room: usize) -> String {
     let causes = outcome.common_causes();
     let others: Vec<&Judged> = outcome.others_by_property().into_iter().flat_map(|(_, members)| members).collect();
@@ -31,7 +31,7 @@ pub(super) fn markdown(outcome: &Outcome<'_>, room: usize) -> String {
     fitted(sections, room, outcome)
 }
 
-/// A cause that left several checks undecided, and these below it.
+/// A cause that left several checks undecided, followed by these checks.
 fn cause(common: &CommonCause<'_>) -> String {
     let why = clipped(&common.cause.why);
     let mut section = format!("#### ❔ {}\n\n{} (#{})\n\n", common.title(), plain(&why), common.cause.seq);
@@ -41,7 +41,7 @@ fn cause(common: &CommonCause<'_>) -> String {
     section + "\n"
 }
 
-/// A text on one line, and no longer than a table has room for.
+/// A text on one line, cut to the length that fits a table.
 fn clipped(text: &str) -> String {
     let text = in_line(text);
     match text.char_indices().nth(LONGEST) {
@@ -108,7 +108,7 @@ fn properties(outcome: &Outcome<'_>) -> String {
     text + "\n"
 }
 
-/// Every finding that is not a pass, with its reason, but for those that a cause was told for.
+/// All findings that are not a pass, with their reasons, except those under a common cause.
 fn findings(others: &[&Judged]) -> String {
     let told: Vec<&&Judged> = others.iter().filter(|it| it.finding.verdict != Verdict::Pass).collect();
     if told.is_empty() {
@@ -155,22 +155,22 @@ fn facts(outcome: &Outcome<'_>) -> String {
     text + "\n" + &list(substitutions(outcome.evidence))
 }
 
-/// What was exercised, only read back, or left out.
+/// What was exercised, only read back or left out.
 fn remarks(outcome: &Outcome<'_>) -> String {
     let lines = exercised(outcome);
     if lines.is_empty() { String::new() } else { format!("#### What was exercised\n\n{}", list(lines)) }
 }
 
-/// An account, folded below its title.
+/// An account in a folded section with this title.
 fn folded(symbol: &str, title: &str, account: &str) -> String {
-    // Markdown begins and ends at the empty lines.
+    // An empty line switches between HTML and Markdown.
     let folded = html! {
         details { summary { (symbol) " " (title) } "\n\n" pre { "\n" (visible(account)) } "\n\n" }
     };
     folded.into_string() + "\n\n"
 }
 
-/// How a verdict is shown, and whether somebody has to look at it.
+/// The symbol of a verdict, and whether a person must look at it.
 fn symbol(judged: &Judged) -> (&'static str, bool) {
     match judged.finding.verdict {
         Verdict::Pass => ("✅", false),
@@ -190,7 +190,7 @@ fn list(lines: Vec<String>) -> String {
     if items.is_empty() { items } else { items + "\n" }
 }
 
-/// The text without a meaning for Markdown, tables or HTML: a backslash takes it from any of these characters
+/// Escapes the text for Markdown, tables and HTML. A backslash escapes each of these characters
 /// (<https://github.github.com/gfm/#backslash-escapes>).
 pub(crate) fn plain(text: &str) -> String {
     let text = in_line(text);
@@ -204,8 +204,8 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// The text as code. Only a delimiter of more backticks than are in it can enclose it, and tables want their own sign
-/// escaped also there.
+/// The text as code. The delimiter must have more backticks than any run of them in the text, and a table needs its
+/// `|` escaped in code too.
 fn code(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

@@ -1,4 +1,5 @@
-//! The timeline of the run as a picture: a lane a pod name, a bar a life, the scenarios above, the faults across.
+//! The timeline of the run as a picture: one lane for each pod name, one bar for each incarnation of a pod, the
+//! scenarios above, and the faults as lines across.
 
 use maud::{Markup, html};
 
@@ -13,12 +14,12 @@ const RIGHT: f64 = 14.0;
 const BAND: f64 = 22.0;
 const BAR: f64 = 20.0;
 const SPACE: f64 = 8.0;
-/// Enough for a letter of the scenarios' and pods' names: a picture without scripts cannot measure its texts.
+/// The width of a letter in the names of scenarios and pods. A picture without scripts cannot measure its texts.
 const LETTER: f64 = 6.6;
-/// The same for the faults' names, which are smaller.
+/// The width of a letter in the names of faults, which are smaller.
 const SMALL_LETTER: f64 = 5.8;
 
-/// The figure; nothing where no pod was seen and no step begun.
+/// The figure. Empty if no pod was seen and no step began.
 pub(super) fn timeline(outcome: &Outcome<'_>) -> Markup {
     let evidence = outcome.evidence;
     let Some(last) = evidence.records.last().filter(|record| record.at_us > 0) else { return html! {} };
@@ -43,11 +44,11 @@ pub(super) fn timeline(outcome: &Outcome<'_>) -> Markup {
 
 struct Drawing<'a> {
     shapes: Vec<Markup>,
-    /// Where the time begins, right of the pods' names.
+    /// The position of time zero, to the right of the pods' names.
     left: f64,
     total_us: u64,
     last: &'a Record,
-    /// Where the next row begins.
+    /// The vertical position of the next row.
     y: f64,
 }
 
@@ -56,7 +57,7 @@ impl Drawing<'_> {
         self.left + (WIDTH - self.left - RIGHT) * at_us as f64 / self.total_us as f64
     }
 
-    /// A rectangle between two times, at least wide enough to be seen, with a tooltip.
+    /// A rectangle between two times with a tooltip, wide enough to be visible.
     fn bar(&mut self, class: &str, (from, to): (u64, u64), (y, height): (f64, f64), title: &str) {
         let (x, width) = (self.x(from), (self.x(to) - self.x(from)).max(1.0));
         let [x, y, width, height] = [x, y, width, height].map(tenths);
@@ -65,7 +66,7 @@ impl Drawing<'_> {
         });
     }
 
-    /// The background of a row, from the names to the right.
+    /// The background of a row, from the names to the right edge.
     fn lane(&mut self, height: f64) {
         let [x, y, width, height] = [self.left, self.y, WIDTH - self.left - RIGHT, height].map(tenths);
         self.shapes.push(html! { rect.lane x=(x) y=(y) width=(width) height=(height) {} });
@@ -94,7 +95,7 @@ impl Drawing<'_> {
             };
             let title =
                 format!("{}: {:.1} s from #{} to #{}{ended}", span.name, span.seconds(), span.begin.seq, span.end.seq);
-            // A pixel of room keeps neighbours apart.
+            // A pixel of space separates neighbours.
             let room = (self.x(end) - self.x(begin) - 1.0).max(1.0);
             let [x, width] = [self.x(begin), room].map(tenths);
             self.shapes.push(html! {
@@ -111,7 +112,7 @@ impl Drawing<'_> {
         self.y = BAND + 2.0;
     }
 
-    /// The faults' names in a row of their own, each where there is room for it: all are in the lines' tooltips.
+    /// The names of the faults in their own row, where there is space. The tooltips of the lines have all names.
     fn fault_names(&mut self, evidence: &Evidence) {
         let mut free_from = self.left;
         for (record, name) in faults(evidence) {
@@ -127,7 +128,7 @@ impl Drawing<'_> {
 
     fn lanes(&mut self, evidence: &Evidence) {
         let mut names: Vec<&str> = evidence.timeline.pods.iter().map(|pod| pod.name.as_str()).collect();
-        // Ordinals are numbers: mysql-10 comes after mysql-9.
+        // Sorts by ordinal: mysql-10 comes after mysql-9.
         names.sort_by_key(|name| (name.len(), *name));
         names.dedup();
         for name in names {
@@ -144,7 +145,7 @@ impl Drawing<'_> {
         }
     }
 
-    /// The longest time without an acknowledged write of each disruption, in a lane of their own, where there was a ledger.
+    /// The outage of each disruption in its own lane, if there was a ledger.
     fn outages(&mut self, outcome: &Outcome<'_>) {
         let Some(measures) = outcome.measures().filter(|measures| measures.ledger.is_some()) else { return };
         let (height, y) = (BAR / 2.0 + SPACE, self.y);
@@ -158,7 +159,7 @@ impl Drawing<'_> {
         self.y += height + 4.0;
     }
 
-    /// A life from its first record to its last: un-Ready and Ready stretches, then the time it took to go.
+    /// An incarnation from its first record to its last: un-Ready and Ready stretches, then its termination.
     fn life(&mut self, life: &PodLife, y: f64) {
         let last = Mark { seq: self.last.seq, at_us: self.last.at_us };
         let end = life.deleted.unwrap_or(last);
@@ -205,7 +206,7 @@ impl Drawing<'_> {
         let mut at = 0;
         while f64::from(at) <= total {
             let x = self.x(u64::from(at) * 1_000_000);
-            // Short ticks outside the lanes: lines across them would look like faults.
+            // Short ticks outside of the lanes: lines across the lanes would look like faults.
             let ticks = format_args!("M{x:.1} {top:.1}v-3M{x:.1} {bottom:.1}v5");
             self.shapes.push(html! { path.grid d=(ticks) {} });
             self.text("tick", x, bottom + 17.0, &format!("{at} s"));
@@ -215,13 +216,13 @@ impl Drawing<'_> {
     }
 }
 
-/// Room for the longest of the pods' names.
+/// The width of the longest pod name.
 fn gutter(evidence: &Evidence) -> f64 {
     let longest = evidence.timeline.pods.iter().map(|pod| pod.name.len()).max().unwrap_or(0);
     (longest as f64 * LETTER + 16.0).max(60.0)
 }
 
-/// The disruptions that were asked for: the bars show what came of them.
+/// The requested acts. The bars show their effects.
 fn faults(evidence: &Evidence) -> impl Iterator<Item = (&Record, String)> {
     evidence.records.iter().filter_map(|record| match &record.what {
         What::Fault(fault) if fault.proof.is_none() => Some((record, fault.act.to_string())),
@@ -233,7 +234,8 @@ fn titled(record: &Record) -> String {
     format!("#{} at {}: {}", record.seq, seconds(record.at_us), describe(record))
 }
 
-/// The row of each life within its lane: lives of one name that overlap are a violation, and must not hide each other.
+/// The row of each incarnation within its lane. Overlapping incarnations of one name are a violation and must not
+/// hide each other.
 fn rows(lives: &[&PodLife]) -> Vec<usize> {
     let mut ends: Vec<u64> = Vec::new();
     let mut place = |life: &&PodLife| {
@@ -249,7 +251,7 @@ fn rows(lives: &[&PodLife]) -> Vec<usize> {
     lives.iter().map(&mut place).collect()
 }
 
-/// The label, shortened to this many letters; nothing where too little would be left of it.
+/// The label, shortened to this many letters. `None` if the rest would be too short.
 fn fitting(label: &str, letters: usize) -> Option<String> {
     match label.chars().count() {
         length if length <= letters => Some(label.to_owned()),
@@ -258,13 +260,13 @@ fn fitting(label: &str, letters: usize) -> Option<String> {
     }
 }
 
-/// Seconds between two ticks: a round number that gives twelve ticks at most.
+/// The seconds between two ticks: a round number that gives at most twelve ticks.
 fn tick_step(total: f64) -> u32 {
     const STEPS: [u32; 11] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200];
     STEPS.into_iter().find(|step| total / f64::from(*step) <= 12.0).unwrap_or(3600)
 }
 
-/// A length as it is written: a tenth of a pixel is finer than what is seen.
+/// Prints a length with one decimal: finer differences are invisible.
 fn tenths(length: f64) -> String {
     format!("{length:.1}")
 }

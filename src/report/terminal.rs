@@ -1,4 +1,4 @@
-//! The closing report for people, on standard output.
+//! The final report for people, on standard output.
 
 use std::fmt::Write as _;
 use std::io;
@@ -19,21 +19,21 @@ const GREEN: Style = AnsiColor::Green.on_default().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 
-/// The column in which the parts of an account begin, behind their labels.
+/// The column in which the parts of an account begin, after their labels.
 const PARTS: usize = 19;
-/// The column in which disruptions are named, behind what they cost.
+/// The column with the names of disruptions, after their costs.
 const COSTS: usize = 51;
-/// A finding can quote every row that was lost; the reports that are files show them all.
+/// The largest number of quoted records. A finding may quote every lost row, and the report files show them all.
 const MOST_QUOTED: usize = 12;
-/// The longest id that makes room for itself beside the reasons; a longer one has its reason below it.
+/// The longest id that still shares a line with its reason. The reason of a longer id is on the next line.
 const LONGEST_ID: usize = 48;
-/// A narrower column beside the ids reads worse than a line of its own below them.
+/// If the column of the reasons would be narrower, the reasons go below the ids, which reads better.
 const NARROWEST_REASON: usize = 40;
 
-/// Prints the report, in colours where `--color`, the environment and the terminal agree to them.
+/// Prints the report, in colours if `--color`, the environment and the terminal allow them.
 ///
 /// # Errors
-/// When standard output cannot be written to.
+/// When standard output cannot be written.
 pub fn print(outcome: &Outcome<'_>, color: clap::ColorChoice) -> io::Result<()> {
     terminal::print(&render(outcome, width()), color)
 }
@@ -78,7 +78,7 @@ impl Page {
         self.line(BOLD, text);
     }
 
-    /// The text after what stands on the line already, wrapped between words and indented by as much.
+    /// Appends the text to the current line, wrapped between words and indented by `indent`.
     fn hanging(&mut self, indent: usize, style: Style, text: &str) {
         let room = self.width.saturating_sub(indent).max(1);
         for (index, line) in wrap(text, room).iter().enumerate() {
@@ -116,7 +116,7 @@ impl Page {
         self.beside(id, longest, &judged.finding.reason);
     }
 
-    /// An id, which begins in the fourth column, and a reason beside it or below.
+    /// An id, which begins in the fourth column, with its reason beside it or below it.
     fn beside(&mut self, id: &str, longest: usize, reason: &str) {
         let column = 4 + longest + 2;
         let column = if column + NARROWEST_REASON <= self.width { column } else { 6 };
@@ -128,7 +128,7 @@ impl Page {
         self.hanging(column, DIM, &in_line(reason));
     }
 
-    /// A cause that left several checks undecided, and these below it.
+    /// A cause that left several checks undecided, followed by these checks.
     fn cause(&mut self, outcome: &Outcome<'_>, common: &CommonCause<'_>, longest: usize) {
         self.heading(&common.title());
         for part in of_cause(outcome, common) {

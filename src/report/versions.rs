@@ -1,4 +1,4 @@
-//! What a run ran on: names and versions, the same in every report that is read by machines.
+//! The names and versions of everything that a run used, the same in every report for machines.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,12 +6,12 @@ use serde::Serialize;
 use crate::evidence::{Evidence, Question, Run, SqlAnswer, What};
 use crate::object::{has_condition, items, text};
 
-/// The servers under test, each once and in the order in which they were first seen.
+/// The servers under test, each once, in the order of their first appearance.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Servers {
     /// The images of the server's container in pods that were Ready.
     pub(super) images: Vec<String>,
-    /// What the servers said of their version, such as `5.7.22-log`.
+    /// The versions that the servers reported, such as `5.7.22-log`.
     pub(super) versions: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ fn note(known: &mut Vec<String>, seen: Option<&str>) {
     }
 }
 
-/// All that a run ran on, as names and values; nothing of a run that never started.
+/// Everything that a run used, as names and values. Empty for a run that never started.
 pub(super) fn versions(evidence: &Evidence) -> Vec<(&'static str, String)> {
     let Some(run) = evidence.run() else { return Vec::new() };
     let mut all = vec![

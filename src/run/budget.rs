@@ -1,4 +1,4 @@
-//! Budgets given by the user: how long the workload may take for something.
+//! Budgets that the user sets: how long the workload may take for something.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::duration::limit;
 use crate::evidence::{BUDGETS, BudgetDescription, BudgetKind, Budgets};
 
-/// One budget, such as `outage=30s`. It is exact: no scale multiplies it.
+/// A budget such as `outage=30s`. It is exact: the timeout scale does not change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Budget {
@@ -25,10 +25,10 @@ pub enum BudgetError {
     /// There is no budget of this name.
     #[error("there is no budget `{name}`; there are {}; give one as in outage=30s", names())]
     Unknown {
-        /// The name.
+        /// The unknown name.
         name: String,
     },
-    /// The duration cannot be read.
+    /// The text is not a valid duration.
     #[error(
         "`{text}` is no duration from 1ms to 24h; give one with its unit, such as 500ms, 30s or 1m30s; \
              the budgets are {}",
@@ -81,9 +81,9 @@ impl TryFrom<String> for Budget {
     }
 }
 
-/// Parses a duration with its unit. Evidence counts whole milliseconds, and no run takes a day.
+/// Parses a duration with its unit. Evidence stores whole milliseconds, and no run takes a day.
 fn read(text: &str) -> Option<Duration> {
-    // The parser wants a digit before a point, and nobody else needs one.
+    // The parser requires a digit before a decimal point, but users may leave it out.
     let within = SpanParser::new().parse_duration(format!("0{text}")).ok()?;
     let within =
         (SignedDuration::from_millis(1)..=SignedDuration::from_hours(24)).contains(&within).then_some(within)?;
@@ -97,7 +97,8 @@ impl fmt::Display for Budget {
     }
 }
 
-/// The default budgets for this timeout scale, replaced by the given ones. The last budget of a kind wins.
+/// The default budgets for this timeout scale, with the given ones instead of the defaults. The last budget of a kind
+/// wins.
 pub(super) fn held_to(timeout_scale: f64, given: &[Budget]) -> Budgets {
     let mut budgets = Budgets::scaled(timeout_scale);
     for Budget { of, within } in given {

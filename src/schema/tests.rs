@@ -1,4 +1,4 @@
-//! What this program writes is as its schemas say.
+//! Tests that the output of this program matches its schemas.
 
 use std::path::Path;
 
@@ -48,7 +48,7 @@ fn every_kind_of_record_is_valid() {
     }
 }
 
-/// Where a value has parts, the whole included.
+/// The places of all parts of a value, including the whole value.
 fn places(value: &Value) -> Vec<String> {
     let parts: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(name, part)| (name.clone(), part)).collect(),
@@ -73,7 +73,7 @@ fn changed(value: &Value) -> Vec<(String, Value)> {
             all.push((format!("unknown field at {place}"), with(&place, &|it| it["unknown"] = json!(1))));
         }
         for other in [json!(true), json!(-7.5), json!("odd"), json!({ "odd": [true] })] {
-            // A text in the place of another one is a matter of its words.
+            // Another text may be valid only because of its words, so a text never replaces a text.
             if !(part.is_string() && other.is_string()) {
                 all.push((format!("{other} at {place}"), with(&place, &|it| *it = other.clone())));
             }
@@ -85,7 +85,7 @@ fn changed(value: &Value) -> Vec<(String, Value)> {
     all
 }
 
-/// Also which fields may be missing, and that readers pass over those that they do not know.
+/// Also tests which fields may be missing, and that readers ignore unknown fields.
 #[test]
 fn the_schema_of_a_record_allows_what_is_read() {
     let validator = validator(Document::Evidence);

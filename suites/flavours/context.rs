@@ -1,4 +1,5 @@
-//! What all flavours share: the lab, a name for all that is made, and room for some flavours at once.
+//! The shared state of all flavours: the lab, a name for everything that the suite creates, and a limit of flavours
+//! at once.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,26 +12,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::LABEL;
 
-/// What all flavours share.
+/// The shared state of all flavours.
 pub(crate) struct FlavoursContext {
-    /// Names what this process makes.
+    /// The name for everything that this process creates.
     pub run: String,
-    /// Cuts all trials short.
+    /// Cancels all trials.
     pub cancel: CancellationToken,
-    /// Held by every flavour whose servers run.
+    /// Each flavour whose servers run holds a permit.
     pub at_once: Arc<Semaphore>,
-    /// The lab, and the lease on all that bears the run's name; made when the first servers are wanted.
+    /// The lab, and the lease for everything with the run's name. Created when the first servers are needed.
     lab: OnceCell<Result<(Lab, Lease), String>>,
 }
 
 impl FlavoursContext {
-    /// Has room for so many flavours at once.
+    /// Creates a context for this many flavours at once.
     pub(crate) fn new(at_once: usize, cancel: CancellationToken) -> Self {
         let run = format!("steadfast-flavours-{}", std::process::id());
         Self { run, cancel, at_once: Arc::new(Semaphore::new(at_once)), lab: OnceCell::new() }
     }
 
-    /// The lab, after what killed runs left was removed.
+    /// The lab. The first call removes what killed runs left.
     pub(crate) async fn lab(&self) -> Result<&Lab, Failed> {
         let made = self.lab.get_or_init(|| async {
             let lab = Lab::read().map_err(|error| error.to_string())?;
@@ -46,10 +47,10 @@ impl FlavoursContext {
         made.await.as_ref().map(|(lab, _)| lab).map_err(Failed::from)
     }
 
-    /// Removes what is left of the servers, and gives up the lease.
+    /// Removes the remaining servers, and releases the lease.
     pub(crate) fn tear_down(&self) -> Result<(), String> {
         let Some(Ok((lab, _))) = self.lab.get() else { return Ok(()) };
-        // Nothing, unless a removal failed.
+        // There are remaining servers only if a removal failed.
         remove_all(&lab.docker, &self.run)?;
         let lease = leases().join(format!("{}.lease", self.run));
         std::fs::remove_file(&lease).map_err(|error| format!("cannot remove {}: {error}", lease.display()))
@@ -60,7 +61,7 @@ fn leases() -> PathBuf {
     cache_dir().join("flavours")
 }
 
-/// Removes the containers and networks that bear a run's name.
+/// Removes the containers and networks with a run's name.
 fn remove_all(docker: &str, run: &str) -> Result<(), String> {
     let said = |arguments: &[&str]| {
         let output = Command::new(docker).args(arguments).output().map_err(|error| format!("{docker}: {error}"))?;
@@ -74,7 +75,7 @@ fn remove_all(docker: &str, run: &str) -> Result<(), String> {
     for container in containers.lines() {
         said(&["rm", "--force", "--volumes", container])?;
     }
-    // The filter finds names with more before and behind too.
+    // The filter also matches names that only contain this text.
     let networks = said(&["network", "ls", "--format", "{{.Name}}", "--filter", &format!("name={run}-")])?;
     for network in networks.lines().filter(|name| name.starts_with(&format!("{run}-"))) {
         said(&["network", "rm", network])?;

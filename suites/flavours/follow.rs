@@ -54,7 +54,7 @@ async fn a_replica_follows_by_name(pair: &Pair) -> Result<(), Failed> {
     let (ours, _) = pair.executed().await?;
     let retrieved: GtidSet = status.retrieved.parse()?;
     ensure(!retrieved.is_empty() && ours.contains(&retrieved), || format!("{ours} was executed: {status:?}"))?;
-    // MariaDB has the executed transactions only in a variable.
+    // MariaDB reports the executed transactions only in a variable, not in the status.
     let told: GtidSet = status.executed.parse()?;
     ensure(told.is_empty() != pair.flavour.has_server_uuid() && ours.contains(&told), || format!("{status:?}"))
 }

@@ -81,7 +81,7 @@ fn wanted() -> Vec<String> {
     wanted
 }
 
-/// Whether manifests would name a server's image so.
+/// Whether manifests may use this name for a server's image.
 fn is_server(wanted: &str) -> bool {
     wanted.starts_with("mysql:") || wanted.starts_with("mariadb:")
 }

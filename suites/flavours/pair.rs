@@ -60,7 +60,7 @@ impl Pair {
         self.source.remove().await;
     }
 
-    /// Saves the logs of both servers, and returns where.
+    /// Saves the logs of both servers, and returns their location.
     pub(crate) async fn save_logs(&self) -> String {
         let folder = artifacts().join("flavours");
         let mut saved = Vec::new();
@@ -129,8 +129,8 @@ impl Pair {
         ensure(reached, || format!("the barrier was not reached: {:?}", ReplicaStatus::of(&status)))
     }
 
-    /// Purges the source's binary log except the current file. MariaDB keeps a file until it no longer needs it for its
-    /// own recovery, which is a little later.
+    /// Purges the source's binary log except the current file. MariaDB keeps a file until it no longer needs it for
+    /// its own recovery, which is a little later.
     pub(crate) async fn purge(&self) -> Result<(), Failed> {
         let [flush, purge] = PURGE;
         self.source.ask(&[flush]).await?;
@@ -143,7 +143,7 @@ impl Pair {
         try_join!(executed(&self.source, self.flavour), executed(&self.replica, self.flavour))
     }
 
-    /// Waits for a replica status that is right.
+    /// Waits for the right replica status.
     pub(crate) async fn status(&self, what: &str, right: impl Fn(ReplicaStatus<'_>) -> bool) -> Result<Row, Failed> {
         let right = |rows: &[Row]| rows.first().is_some_and(|row| right(ReplicaStatus::of(row)));
         let mut rows = self.replica.until(what, &[self.flavour.status()], right).await?;

@@ -1,4 +1,4 @@
-//! A real server in a container. It is asked as the witness asks.
+//! A real server in a container. The suite asks it as the witness does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Server {
         self.serves().await
     }
 
-    /// The answer to these statements, as root.
+    /// Answers these statements as root.
     pub(crate) async fn answer<S: AsRef<str>>(&self, statements: &[S]) -> SqlAnswer {
         self.answer_to("root", ROOT, statements, ANSWER, Tls::Preferred).await
     }
@@ -100,7 +100,7 @@ impl Server {
         self.answer_to("root", ROOT, statements, ANSWER, Tls::Required).await
     }
 
-    /// The answer to these statements from the account that makes trial writes.
+    /// Answers these statements as the account that makes trial writes.
     pub(crate) async fn answer_to_trial<S: AsRef<str>>(&self, flavour: Flavour, statements: &[S]) -> SqlAnswer {
         let (user, password) = flavour.ordinary_writer().map_or(("root", ROOT), |user| (user, WRITER));
         self.answer_to(user, password, statements, ANSWER, Tls::Preferred).await
@@ -161,7 +161,7 @@ impl Server {
         }
     }
 
-    /// Repeats a question until an answer is right.
+    /// Repeats a question until the answer is right.
     pub(crate) async fn until(
         &self,
         what: &str,
@@ -181,13 +181,13 @@ impl Server {
         }
     }
 
-    /// Removes the container. It may be gone already, and failures show later when the stage is removed.
+    /// Removes the container. It may be gone already, and the removal of the run reports other failures later.
     pub(crate) async fn remove(self) {
         let _: Result<(), TestcontainersError> = self.container.rm().await;
     }
 }
 
-/// The arguments with which the manifests start a server of this version.
+/// The arguments that the manifests use for a server of this version.
 fn arguments(image: &str, id: u32) -> Vec<String> {
     let mut arguments = vec![format!("--server-id={id}")];
     let common = [
@@ -203,7 +203,7 @@ fn arguments(image: &str, id: u32) -> Vec<String> {
         false => &[
             "--gtid-mode=ON",
             "--enforce-gtid-consistency=ON",
-            // Since 8.3 this is the only choice.
+            // Since 8.3 `TABLE` is the only choice.
             "--loose-relay-log-info-repository=TABLE",
             "--loose-master-info-repository=TABLE",
         ],

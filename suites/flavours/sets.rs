@@ -28,7 +28,7 @@ async fn counts_sets_as_we_do(pair: &Pair) -> Result<(), Failed> {
     }
 }
 
-/// This many random values.
+/// Draws this many random values.
 fn drawn<T>(strategy: impl Strategy<Value = T>) -> Result<Vec<T>, Failed> {
     let mut runner = TestRunner::default();
     let one = |_| strategy.new_tree(&mut runner).map(|tree| tree.current()).map_err(Failed::from);
@@ -41,7 +41,7 @@ const SERVERS: [&str; 3] = [
     "ffffffff-0000-4000-8000-00000000000a",
 ];
 
-/// A set as a person may write it: in any order, with overlapping ranges.
+/// A set in a form that a person may write: in any order, with overlapping ranges.
 fn written(tags: bool) -> impl Strategy<Value = String> {
     let tag = if tags { vec!["", ":tag", ":Tag_2", ":a:7-9:b"] } else { vec![""] };
     let part = (prop::sample::select(&SERVERS), prop::sample::select(tag), 1_u64..25, 0_u64..6)
@@ -49,7 +49,7 @@ fn written(tags: bool) -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..8).prop_map(|parts| parts.join(", "))
 }
 
-/// All pairs in one statement, one row each.
+/// Compares all pairs in one statement, one row each.
 async fn mysql(pair: &Pair, tags: bool) -> Result<(), Failed> {
     let pairs = drawn((written(tags), written(tags)))?;
     let row = |(index, (a, b)): (usize, &(String, String))| {
@@ -85,7 +85,7 @@ fn state() -> impl Strategy<Value = BTreeMap<(u32, u32), u64>> {
     prop::collection::btree_map((0_u32..3, 101_u32..104), 1_u64..9, 1..7)
 }
 
-/// MariaDB has no functions for sets. But it stores positions that it is given, and knows whether a position is
+/// MariaDB has no functions for sets. But it stores positions that it receives, and can tell whether a position is
 /// reached.
 async fn mariadb(pair: &Pair) -> Result<(), Failed> {
     let text = |place: &BTreeMap<u32, u64>| {

@@ -1,5 +1,5 @@
-//! The two servers of a flavour, which its trials share: they start with the first trial, serve one trial after the other,
-//! and are gone after the last one.
+//! The two servers that all trials of a flavour share. They start with the first trial, serve one trial at a time,
+//! and are removed after the last one.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use crate::context::FlavoursContext;
 use crate::pair::Pair;
 
-/// What a trial does with the two servers.
+/// The function of a trial with the two servers.
 pub(crate) type PairTrialFunction = for<'a> fn(&'a Pair) -> BoxFuture<'a, Result<(), Failed>>;
 
-/// The servers of a flavour, as far as they came.
+/// The state of the servers of a flavour.
 enum Servers {
     NotStarted,
     Running(Box<Pair>, OwnedSemaphorePermit),
@@ -31,24 +31,24 @@ impl Servers {
     }
 }
 
-/// The servers of one flavour, and how many trials still want them.
+/// The servers of one flavour, and the number of trials that still need them.
 pub(crate) struct SharedPair {
-    /// The image, as manifests name it.
+    /// The image name in manifests.
     pub wanted: String,
     context: Arc<FlavoursContext>,
     servers: Mutex<Servers>,
-    /// Trials that are still to come.
+    /// The number of trials that have not ended yet.
     left: AtomicUsize,
 }
 
 impl SharedPair {
-    /// A pair that is still to be started.
+    /// Creates a pair without starting it.
     pub(crate) fn new(wanted: &str, context: Arc<FlavoursContext>) -> Self {
         let servers = Mutex::new(Servers::NotStarted);
         Self { wanted: wanted.to_owned(), context, servers, left: AtomicUsize::new(0) }
     }
 
-    /// Counts a trial that will run with them.
+    /// Counts a trial that will run with the servers.
     pub(crate) fn expect(&self, will_run: bool) {
         self.left.fetch_add(will_run.into(), Ordering::Relaxed);
     }
@@ -58,7 +58,7 @@ impl SharedPair {
         self.servers.lock().await.remove().await;
     }
 
-    /// Runs a trial, alone with the servers. They go with the last one, however it ends.
+    /// Runs a trial, which has the servers for itself. The last trial removes them, even if it fails.
     pub(crate) async fn run(&self, function: PairTrialFunction) -> Result<(), Failed> {
         let mut servers = self.servers.lock().await;
         let mut result = AssertUnwindSafe(self.run_with(&mut servers, function)).catch_unwind().await;

@@ -62,7 +62,7 @@ async fn answers_in_the_columns_that_are_read(pair: &Pair) -> Result<(), Failed>
         ensure(names == TABLES, || format!("{digest:?}"))?;
         let entries = server.ask(&[statements::ENTRIES]).await?;
         ensure(entries.is_empty(), || format!("{entries:?}"))?;
-        // Not every server has plugins for it, but all servers understand the question.
+        // Not every server has plugins for semi-synchronous replication, but all servers understand the question.
         server.ask(&[statements::SEMI_SYNC, statements::SEMI_SYNC_STATUS]).await?;
         let sets = server.row(&[pair.flavour.executed()]).await?;
         let (all, barrier) = (executed(server, pair.flavour).await?, value(&sets, "barrier")?.parse()?);
@@ -75,7 +75,7 @@ async fn answers_in_the_columns_that_are_read(pair: &Pair) -> Result<(), Failed>
 async fn takes_every_statement(pair: &Pair) -> Result<(), Failed> {
     let flavour = pair.flavour;
     pair.anew().await?;
-    // Twice, where the harness may also repeat a statement.
+    // Statements that the harness may repeat run twice.
     pair.source.ask(&statements::prepare()[..2]).await?;
     pair.source.ask(&statements::prepare()).await?;
     pair.source.ask(&TRY_WRITE).await?;

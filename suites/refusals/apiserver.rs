@@ -17,7 +17,7 @@ mod witness;
 use store::Store;
 pub(crate) use store::namespace;
 
-/// The UID of its namespace kube-system.
+/// The UID of the namespace kube-system.
 pub(crate) const UID: &str = "3d5b2b1c-0c9e-4c57-9d0a-2f6c1f0b7a11";
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -49,14 +49,14 @@ pub(crate) struct Request {
 /// A status and a body.
 pub(crate) type Answer = (u16, String);
 
-/// Answers that a fixture gives instead of the small cluster.
+/// Answers of a fixture, which replace the answers of the small cluster.
 pub(crate) type Odd = fn(&Request) -> Option<Answer>;
 
-/// What happens to a request instead of the normal answer.
+/// What happens to a request instead of a normal answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Fate {
-    /// The request is not served, and gets this answer. If the API server says when to retry, with `Retry-After` in
-    /// seconds.
+    /// The request is not served, and gets this answer. The number is the value of `Retry-After` in seconds, if the
+    /// API server sends it.
     Said(Answer, Option<u64>),
     /// The request is not served, and the connection is closed.
     Reset,
@@ -66,18 +66,18 @@ pub(crate) enum Fate {
     Hang,
     /// The request is served, and never answered.
     Stuck,
-    /// Before the request is served, somebody else creates an object of the same name.
+    /// Another client creates an object of the same name before the request is served.
     Taken,
 }
 
 /// The server. Its threads end when it is dropped.
 pub(crate) struct ApiServer {
-    /// Its address, for a kubeconfig.
+    /// The address, for a kubeconfig.
     pub address: String,
     backend: Arc<Backend>,
 }
 
-/// Decides the fate of a request by its number, if it is not the normal one.
+/// Decides the fate of a request by its number. `None` is a normal answer.
 type Fates = Box<dyn Fn(usize, &Request) -> Option<Fate> + Send + Sync>;
 
 struct Backend {
@@ -140,7 +140,7 @@ impl ApiServer {
         self.backend.store.beside_its_own()
     }
 
-    /// The objects that only its clients can have made, by path.
+    /// The objects that only its clients can have created, by path.
     pub(crate) fn made(&self) -> Vec<String> {
         self.backend.store.made()
     }
@@ -197,7 +197,7 @@ impl Request {
         self.parameter("watch").is_some_and(|it| it == "true" || it == "1")
     }
 
-    /// Whether the request could change something. Reviews are POSTs but store nothing.
+    /// Whether the request could change something. A review is a POST, but stores nothing.
     pub(crate) fn is_write(&self) -> bool {
         self.method != "GET" && self.path != REVIEWS
     }
@@ -269,7 +269,7 @@ fn say(mut stream: &TcpStream, (status, text): &Answer, after: Option<u64>) -> s
     stream.write_all(format!("{head}{after}Connection: close\r\n\r\n{text}").as_bytes())
 }
 
-/// A fixed answer. An API server that refuses a request for now says when to retry.
+/// A fixed answer. An API server that refuses a request temporarily says when to retry.
 pub(crate) fn said(answer: Answer, after: u64) -> Fate {
     let unserved = [429, 503].contains(&answer.0);
     Fate::Said(answer, unserved.then_some(after))
@@ -289,7 +289,7 @@ fn decoded(query: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// An API server's refusal.
+/// A refusal by the API server.
 pub(crate) fn refusal(code: u16, message: &str) -> Answer {
     let reason = match code {
         404 => "NotFound",

@@ -1,5 +1,6 @@
-//! A whole run on an existing cluster, with a fault at each request in turn. After the run, or after the next start or
-//! `down`, nothing that it made is left, and nothing else has changed. `STEADFAST_PART=2/8` runs the second eighth.
+//! A whole run on an existing cluster, with a fault at each request in turn. After the run, or after the next start
+//! or `down`, nothing that the run created remains, and nothing else has changed. `STEADFAST_PART=2/8` runs the
+//! second eighth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -15,10 +16,10 @@ mod script;
 use fault_trial::{FaultTrial, Next};
 use script::{Fault, InjectionPoint};
 
-/// The number of runs at once that use the processor.
+/// The maximum number of simultaneous runs that use the processor.
 const AT_ONCE: usize = 12;
 
-/// The number of runs at once that mostly wait.
+/// The maximum number of simultaneous runs that mostly wait.
 const WAITING_AT_ONCE: usize = 48;
 
 /// The faults for requests that only read, and for reviews.
@@ -49,7 +50,7 @@ fn passes() -> Result<Vec<InjectionPoint>, Failed> {
     if said.code == Some(0) { Ok(points) } else { Err(format!("{:?}\n{}", said.code, said.text).into()) }
 }
 
-/// A case for each of these faults at each point. Of a request that is repeated, the first one gets all faults, and
+/// A case for each of these faults at each point. If a request is repeated, its first occurrence gets all faults, and
 /// each later one gets the next fault in turn.
 fn everywhere<'a>(
     points: impl IntoIterator<Item = &'a InjectionPoint>,
@@ -69,7 +70,7 @@ fn failures(points: &[InjectionPoint]) -> Vec<FaultTrial> {
     let creations = writes.iter().copied().filter(|it| it.takes_name());
     let mut fault_trials = everywhere(creations, &[Fault::Taken], Next::Down);
     fault_trials.extend(everywhere(writes, &OF_WRITES, Next::Down));
-    // Later requests of these kinds differ only in what they ask for.
+    // Later requests of these kinds differ only in what they request.
     fault_trials.extend(everywhere(reads.into_iter().filter(|it| it.turn < 2), &OF_READS, Next::Down));
     fault_trials
 }
@@ -91,8 +92,8 @@ fn kills(points: &[InjectionPoint]) -> Vec<FaultTrial> {
     fault_trials
 }
 
-/// Runs these cases, some at once, and reports every case that failed. For each request, at least one case must have
-/// reached its fault: the number of requests of a kind may vary, but each kind always occurs.
+/// Runs these cases, some at the same time, and reports every failed case. For each request, at least one case must
+/// have reached its fault: the number of requests of a kind may vary, but each kind always occurs.
 fn run_all(fault_trials: &[FaultTrial], at_once: usize) -> Result<(), Failed> {
     let next = AtomicUsize::new(0);
     let tried: Mutex<BTreeMap<&str, usize>> = Mutex::default();

@@ -2,7 +2,7 @@
 
 use super::source::{Line, lines};
 
-/// Each `use` imports from one module, and a module further up than the parent is named from the crate's root.
+/// Each `use` must import from one module only. A module above the parent must be named from the root of the crate.
 pub(crate) fn style(text: &str) -> Vec<String> {
     let lines = lines(text);
     let mut findings = Vec::new();

@@ -1,24 +1,24 @@
-//! Where the options of a run act: a page that lists, for each field of `RunConfig`, the files that read it.
+//! The effect of the options of a run: a page that lists, for each field of `RunConfig`, the files that read it.
 
 use std::fmt::Write as _;
 
 use super::repository::File;
 use super::source::lines;
 
-/// The structs that clap fills and that make up `RunConfig`, by their files.
+/// The files with the structs that clap fills and that make up `RunConfig`.
 pub(crate) const DECLARED: [&str; 3] = ["src/run/config.rs", "src/workload/hints.rs", "src/driver/rate.rs"];
 
-/// The names that variables of these structs have, and the record of a run that keeps them.
+/// The names of variables with these structs, and of the record of a run that stores them.
 const HOLDERS: [&str; 5] = ["config", "hints", "ledger", "rate", "run"];
 
-/// An option of the command line and the field that clap puts it into.
+/// An option of the command line and its field.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Declared {
     option: String,
     field: String,
 }
 
-/// The options that a file declares: fields below `#[arg(long)]`.
+/// The options that a file declares: the fields below `#[arg(long)]`.
 pub(crate) fn declared(text: &str) -> Vec<Declared> {
     let mut found = Vec::new();
     let mut long = None;
@@ -42,7 +42,7 @@ fn field_of(line: &str) -> Option<&str> {
     line.strip_prefix("pub ")?.split_once(':').map(|(field, _)| field).filter(|field| !field.contains(' '))
 }
 
-/// The page: an option a row, with the files that read its field.
+/// The page: one row for each option, with the files that read its field.
 pub(crate) fn page(code: &[File]) -> String {
     let mut page = "# Where options act\n\nWritten from the code by `UPDATE_DOCS=1 cargo test --test tidy`: change `src`, \
                     not this page.\nThese are the options that `RunConfig` holds from the command line to the saved state. \
@@ -56,7 +56,7 @@ pub(crate) fn page(code: &[File]) -> String {
     page
 }
 
-/// The options whose rows name no file but the one that declares them: they would change nothing.
+/// The options whose rows name only the file that declares them. They would have no effect.
 pub(crate) fn without_effect(page: &str) -> Vec<String> {
     let rows = page.lines().filter(|line| line.starts_with("| `--"));
     let idle = |row: &&str| row.split('`').filter(|part| part.ends_with(".rs")).all(|path| DECLARED.contains(&path));
@@ -74,7 +74,7 @@ fn is_test(path: &str) -> bool {
         || path.contains("/sample")
 }
 
-/// Whether code outside of unit tests reads the field from one of its holders.
+/// Whether code outside of unit tests reads the field from one of the holders.
 fn reads(text: &str, field: &str) -> bool {
     let code: Vec<String> = lines(text).into_iter().map(|line| line.code).collect();
     let code = code.split(|line| line.trim() == "#[cfg(test)]").next().unwrap_or_default().join("\n");

@@ -1,4 +1,4 @@
-//! A run's evidence, prepared once for all checks and reports.
+//! The evidence of a run, prepared once for all checks and reports.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -7,29 +7,29 @@ use crate::case::Case;
 use crate::evidence::Evidence;
 use crate::measure::Measures;
 
-/// The evidence of a run that started, with what several checks and reports derive from it.
+/// The evidence of a run that started, with derived values that several checks and reports use.
 pub struct CaseFile<'a> {
     case: Case<'a>,
     measures: OnceCell<Measures>,
 }
 
 impl<'a> CaseFile<'a> {
-    /// Prepares the evidence; none where the run never started.
+    /// Prepares the evidence. `None` if the run never started.
     pub fn of(evidence: &'a Evidence) -> Option<Self> {
         Case::of(evidence).map(|case| Self { case, measures: OnceCell::new() })
     }
 
-    /// What the run's disruptions cost. The first call takes the measures, later ones reuse them.
+    /// The cost of the run's disruptions. The first call computes the measures, later calls reuse them.
     pub fn measures(&self) -> &Measures {
         self.measures.get_or_init(|| Measures::of(&self.case))
     }
 
-    /// The gaps of the watch history across which its order is proved all the same, by their records.
+    /// The records of the gaps in the watch history across which order is proved nevertheless.
     pub fn bridged_gaps(&self) -> &HashSet<u64> {
         &self.case.bridged
     }
 
-    /// What judges ask of the evidence.
+    /// The evidence in the form that judges use.
     pub(crate) fn case(&self) -> &Case<'a> {
         &self.case
     }

@@ -1,4 +1,4 @@
-//! The outcome of a run as reports show it: the verdicts, the causes, the time table and the measures, each made once.
+//! The outcome of a run for reports: the verdicts, the causes, the spans and the measures, each computed once.
 
 use std::path::PathBuf;
 
@@ -12,48 +12,48 @@ use crate::{CaseFile, Cause, Check, Finding, Verdict};
 #[cfg(test)]
 mod tests;
 
-/// One check's result.
+/// The result of one check.
 #[derive(Debug, Clone)]
 pub struct Judged {
     /// The check.
     pub check: &'static Check,
-    /// What it concludes.
+    /// The conclusion of the check.
     pub finding: Finding,
-    /// How long the scenarios that it needs took, by the evidence.
+    /// The duration of the scenarios that the check needs in seconds, from the evidence.
     pub seconds: f64,
 }
 
 impl Judged {
-    /// What the cause of an undecided check means for it, without the cause itself.
+    /// The consequence of the cause for an undecided check, without the cause itself.
     pub fn doubt(&self) -> &str {
         self.finding.cause.as_ref().map_or(&self.finding.reason, |cause| &cause.so)
     }
 
-    /// The cause that leaves the check undecided, where the evidence tells one.
+    /// The cause that leaves the check undecided, if the evidence contains one.
     fn cause(&self) -> Option<&Cause> {
         self.finding.cause.as_ref().filter(|_| self.finding.verdict == Verdict::Inconclusive)
     }
 }
 
-/// All that the reports say of a run.
+/// The outcome of a run, which all reports use.
 pub struct Outcome<'a> {
     /// The run's records.
     pub evidence: &'a Evidence,
-    /// The checks' results, in the catalogue's order.
+    /// The results of the checks, in the catalogue's order.
     pub judged: Vec<Judged>,
     /// Whether the run was interrupted.
     pub interrupted: bool,
     /// The run's directory, which contains the evidence.
     pub directory: PathBuf,
-    /// The command that runs a check again, such as `steadfast run --cluster ci`: reports append the check's id.
+    /// The command that runs a check again, such as `steadfast run --cluster ci`. Reports append the check's id.
     pub rerun: String,
-    /// The run's outermost steps, in order.
+    /// The outermost steps of the run, in order.
     pub spans: Vec<Span<'a>>,
     file: Option<CaseFile<'a>>,
 }
 
 impl<'a> Outcome<'a> {
-    /// Judges the evidence by these checks.
+    /// Judges the evidence with these checks.
     pub fn of(evidence: &'a Evidence, checks: impl IntoIterator<Item = &'static Check>) -> Self {
         let file = CaseFile::of(evidence);
         let judge = |check: &'static Check| {
@@ -89,17 +89,17 @@ impl<'a> Outcome<'a> {
         Self { directory, rerun: rerun.into(), ..self }
     }
 
-    /// The evidence as the judges read it; none where the run never started.
+    /// The evidence in the form that judges use. `None` if the run never started.
     pub fn case_file(&self) -> Option<&CaseFile<'a>> {
         self.file.as_ref()
     }
 
-    /// What the run's disruptions cost; none where the run never started.
+    /// The cost of the run's disruptions. `None` if the run never started.
     pub fn measures(&self) -> Option<&Measures> {
         self.file.as_ref().map(CaseFile::measures)
     }
 
-    /// How many checks reached which verdict.
+    /// The number of checks with each verdict.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for judged in &self.judged {
@@ -113,7 +113,7 @@ impl<'a> Outcome<'a> {
         summary
     }
 
-    /// What the run as a whole comes to.
+    /// The conclusion of the whole run.
     pub fn conclusion(&self) -> Conclusion {
         let summary = self.summary();
         match () {
@@ -143,7 +143,7 @@ impl<'a> Outcome<'a> {
         groups
     }
 
-    /// The causes that left two or more checks undecided, the one of most checks first.
+    /// The causes that left two or more checks undecided. The cause of the most checks comes first.
     pub fn common_causes(&self) -> Vec<CommonCause<'_>> {
         let mut found: Vec<CommonCause<'_>> = Vec::new();
         for judged in &self.judged {
@@ -158,7 +158,7 @@ impl<'a> Outcome<'a> {
         found
     }
 
-    /// The results without a common cause, by property.
+    /// The results without a common cause, grouped by property.
     pub fn others_by_property(&self) -> Vec<(&'static str, Vec<&Judged>)> {
         let common = self.common_causes();
         let told = |judged: &Judged| common.iter().flat_map(|it| &it.judged).any(|it| it.check.id == judged.check.id);
@@ -168,7 +168,7 @@ impl<'a> Outcome<'a> {
         groups
     }
 
-    /// How long the run took in seconds, by its records: judging it again gives the same.
+    /// The duration of the run in seconds, from its records: judging the evidence again gives the same value.
     pub fn seconds(&self) -> f64 {
         self.evidence.records.last().map_or(0.0, |record| record.at_us as f64 / 1e6)
     }
@@ -183,20 +183,20 @@ impl<'a> Outcome<'a> {
 /// A cause that left several checks undecided.
 #[derive(Debug)]
 pub struct CommonCause<'a> {
-    /// The cause, as the first of the checks tells it.
+    /// The cause, in the words of the first of its checks.
     pub cause: &'a Cause,
-    /// The checks' results, in the catalogue's order.
+    /// The results of the checks, in the catalogue's order.
     pub judged: Vec<&'a Judged>,
 }
 
 impl CommonCause<'_> {
-    /// How many checks it leaves undecided, in words.
+    /// The number of checks that it leaves undecided, as a sentence.
     pub fn title(&self) -> String {
         format!("{} checks are undecided for one cause", self.judged.len())
     }
 }
 
-/// What a run as a whole comes to; its number is the program's exit code.
+/// The conclusion of a whole run. Its number is the program's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Conclusion {
@@ -204,7 +204,7 @@ pub enum Conclusion {
     Passed = 0,
     /// A check failed.
     Failed = 1,
-    /// Nothing failed, but something could not be decided.
+    /// No check failed, but at least one is undecided.
     Inconclusive = 3,
     /// No check was judged, or none applied.
     NothingRan = 4,
@@ -213,7 +213,7 @@ pub enum Conclusion {
 }
 
 impl Conclusion {
-    /// A word or two for headings.
+    /// A short title for headings.
     pub fn title(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -225,17 +225,17 @@ impl Conclusion {
     }
 }
 
-/// How many checks reached which verdict.
+/// The number of checks with each verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// Passed.
+    /// The number of checks that passed.
     pub pass: usize,
-    /// Failed.
+    /// The number of checks that failed.
     pub fail: usize,
-    /// Inconclusive.
+    /// The number of inconclusive checks.
     pub inconclusive: usize,
-    /// Skipped.
+    /// The number of skipped checks.
     pub skipped: usize,
 }
 

@@ -1,41 +1,41 @@
-//! The outermost steps of a run, which are its time table: the cluster's steps and the scenarios.
+//! The spans of a run, which are its outermost steps: the cluster's steps and the scenarios.
 
 use crate::evidence::{Evidence, Mark, Phase, Record, Scenario, Step, What};
 
 /// A step from its beginning to its end.
 #[derive(Debug)]
 pub struct Span<'a> {
-    /// The scenario's name, or what was done around the scenarios.
+    /// The name of the scenario, or of a step outside of the scenarios.
     pub name: &'a str,
-    /// The scenario, if it is one.
+    /// The scenario, if the step is one.
     pub scenario: Option<Scenario>,
-    /// Where it begins.
+    /// The beginning.
     pub begin: Mark,
-    /// Where it ends; the last record, if it did not end.
+    /// The end, or the last record if the step did not end.
     pub end: Mark,
-    /// How it ended.
+    /// How the step ended.
     pub ended: Ended<'a>,
 }
 
 /// How a span ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended<'a> {
-    /// It was carried out.
+    /// The step was completed.
     Done,
-    /// It could not be carried out, for this reason.
+    /// The step failed for this reason.
     Failed(&'a str),
-    /// The run stopped before its end.
+    /// The run stopped before the step ended.
     CutShort,
 }
 
 impl Span<'_> {
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub fn seconds(&self) -> f64 {
         self.end.at_us.saturating_sub(self.begin.at_us) as f64 / 1e6
     }
 }
 
-/// The outermost steps, in order of their beginnings.
+/// The outermost steps, ordered by their beginnings.
 pub(crate) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
     let Some(last) = evidence.records.last().map(mark) else { return Vec::new() };
     let mut spans: Vec<Span<'_>> = Vec::new();
@@ -62,13 +62,14 @@ pub(crate) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
     spans
 }
 
-/// How long these scenarios took together in seconds, each counted once.
+/// The total duration of these scenarios in seconds. Each scenario counts once.
 pub fn seconds_of(spans: &[Span<'_>], scenarios: impl IntoIterator<Item = Scenario>) -> f64 {
     let wanted: std::collections::BTreeSet<Scenario> = scenarios.into_iter().collect();
     spans.iter().filter(|span| span.scenario.is_some_and(|it| wanted.contains(&it))).map(Span::seconds).sum()
 }
 
-/// A scenario's step of its own name surrounds all its others; `run` is no scenario but what surrounds them all.
+/// A scenario's step with the scenario's name contains all its other steps. `run` is not a scenario: it contains all
+/// of them.
 fn is_outermost(step: &Step) -> bool {
     step.scenario.is_none() || step.whole().is_some()
 }

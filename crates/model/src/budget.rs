@@ -1,8 +1,8 @@
-//! The budgets of a workload: one table of names, units and defaults that the command line, judges and reports read.
+//! The budgets of a workload: one table of names, units and defaults for the command line, judges and reports.
 
 use serde::{Deserialize, Serialize};
 
-/// One of the budgets.
+/// A kind of budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BudgetKind {
     /// The time until replication resumes after the primary came back.
@@ -17,7 +17,7 @@ pub enum BudgetKind {
     Lag,
 }
 
-/// A line of the table of budgets.
+/// A row of the table of budgets.
 #[derive(Debug, Clone, Copy)]
 pub struct BudgetDescription {
     /// The budget.
@@ -26,13 +26,13 @@ pub struct BudgetDescription {
     pub name: &'static str,
     /// The default in milliseconds, on an ordinary machine.
     pub usual_ms: u64,
-    /// Whether a scale below 1 makes it smaller. A fast machine does not promise that replicas lag less.
+    /// Whether a timeout scale below 1 reduces it. A fast machine does not guarantee a smaller replication lag.
     pub shrinks: bool,
     /// What the budget limits, for people.
     pub means: &'static str,
 }
 
-/// All budgets.
+/// The table of budgets.
 pub const BUDGETS: [BudgetDescription; 5] = [
     BudgetDescription {
         kind: BudgetKind::Resume,
@@ -75,17 +75,17 @@ pub const BUDGETS: [BudgetDescription; 5] = [
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Budgets {
-    /// From the primary's new pod being Ready until every replica has a row written after that.
+    /// The time from the primary's new pod being Ready until every replica has a row that was written after that.
     pub resume_ms: u64,
-    /// Until a replica that is following has reached what the primary has executed.
+    /// The time until a replicating replica has executed everything that the primary had executed.
     pub barrier_ms: u64,
-    /// From a disruption until every replica has reached a barrier.
+    /// The time from a disruption until every replica has reached a barrier.
     #[serde(default = "usual_recovery_ms")]
     pub recovery_ms: u64,
     /// The longest time without an acknowledged write.
     #[serde(default = "usual_outage_ms")]
     pub outage_ms: u64,
-    /// How far 99 of 100 samples of a replica may find it behind while nothing is disrupted.
+    /// The 99th percentile of a replica's lag while nothing is disrupted.
     #[serde(default = "usual_lag_ms")]
     pub lag_ms: u64,
 }
@@ -103,7 +103,7 @@ fn usual_lag_ms() -> u64 {
 }
 
 impl BudgetKind {
-    /// The budget's line of the table.
+    /// The row of this budget in the table.
     pub fn description(self) -> &'static BudgetDescription {
         &BUDGETS[self as usize]
     }

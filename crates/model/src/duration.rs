@@ -1,16 +1,16 @@
-//! Durations as people read them.
+//! Formats durations for people.
 
-/// In seconds, such as `12.3 s`.
+/// Formats microseconds as seconds, such as `12.3 s`.
 pub fn seconds(us: u64) -> String {
     format!("{:.1} s", us as f64 / 1e6)
 }
 
-/// In milliseconds, such as `2.4 ms`.
+/// Formats microseconds as milliseconds, such as `2.4 ms`.
 pub fn milliseconds(us: u64) -> String {
     format!("{:.1} ms", us as f64 / 1e3)
 }
 
-/// A limit as a number and its unit: whole seconds where it has them, or else milliseconds.
+/// A limit as a number and its unit: seconds if they are whole, otherwise milliseconds.
 pub fn limit(ms: u64) -> (u64, &'static str) {
     if ms.is_multiple_of(1_000) { (ms / 1_000, "s") } else { (ms, "ms") }
 }

@@ -1,4 +1,4 @@
-//! A stage as it is called: `NAME [ARGUMENT]...`.
+//! The call of a stage: `NAME [ARGUMENT]...`.
 
 use std::fmt;
 
@@ -10,56 +10,56 @@ use crate::stage::{Cell, STAGES, Stage, Takes, Task};
 pub(crate) struct Call {
     /// The stage.
     pub stage: &'static Stage,
-    /// What is to be done.
+    /// The task.
     pub task: Task,
-    /// Its deadline in minutes.
+    /// The deadline in minutes.
     pub minutes: u32,
     /// The name and the arguments.
     words: Vec<String>,
 }
 
-/// Words are no call of a stage.
+/// Why words are not the call of a stage.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
     /// There is no such stage.
     #[error("there is no stage `{wanted}`; the nearest is `{nearest}`, and `ci/nightly --list` shows all")]
     Unknown {
-        /// What was asked for.
+        /// The unknown name.
         wanted: String,
-        /// What is like it most.
+        /// The most similar name.
         nearest: String,
     },
-    /// A stage takes other arguments.
+    /// The stage takes other arguments.
     #[error("usage: cargo xtask stage {0}")]
     Arguments(String),
-    /// An argument is no part.
+    /// An argument is not a part.
     #[error(transparent)]
     Part(#[from] PartError),
 }
 
 impl Call {
-    /// A call of a stage that takes nothing, or may.
+    /// A call of a stage without arguments.
     pub(crate) fn plain(stage: &'static Stage, task: Task) -> Self {
         Self { stage, task, minutes: stage.minutes, words: vec![stage.name.to_owned()] }
     }
 
-    /// A call of a stage that takes a cell.
+    /// A call of a stage with a cell as its argument.
     pub(crate) fn cell(stage: &'static Stage, task: fn(Cell) -> Task, cell: Cell) -> Self {
         let words = vec![stage.name.to_owned(), cell.kubernetes.clone(), cell.server.clone()];
         Self { stage, task: task(cell), minutes: stage.minutes, words }
     }
 
-    /// A call of a stage that takes a part.
+    /// A call of a stage with a part as its argument.
     pub(crate) fn part(stage: &'static Stage, task: fn(Part) -> Task, part: Part) -> Self {
         let alone = stage.parts().map(|parts| parts.alone).filter(|_| part == Part::ALL);
         let words = vec![stage.name.to_owned(), part.to_string()];
         Self { stage, task: task(part), minutes: alone.unwrap_or(stage.minutes), words }
     }
 
-    /// Reads a call from words.
+    /// Parses a call.
     ///
     /// # Errors
-    /// When there is no such stage, or it takes other arguments.
+    /// When there is no such stage, or the stage takes other arguments.
     pub(crate) fn parse<T: AsRef<str>>(name: &str, arguments: &[T]) -> Result<Self, CallError> {
         let names = STAGES.iter().map(|stage| stage.name);
         let stage = STAGES.iter().find(|stage| stage.name == name).ok_or_else(|| CallError::unknown(name, names))?;
@@ -84,7 +84,7 @@ impl Call {
 }
 
 impl CallError {
-    /// An unknown stage, with the candidate that is like it most.
+    /// An unknown stage, with the most similar candidate.
     pub(crate) fn unknown<T: AsRef<str>>(wanted: &str, candidates: impl Iterator<Item = T>) -> Self {
         let nearest = candidates.min_by_key(|candidate| strsim::levenshtein(wanted, candidate.as_ref()));
         let nearest = nearest.map(|nearest| nearest.as_ref().to_owned()).unwrap_or_default();
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(error("style now"), "usage: cargo xtask stage style");
         assert_eq!(error("conformance 1.37.2"), "usage: cargo xtask stage conformance KUBERNETES SERVER");
         assert_eq!(error("mutants"), "usage: cargo xtask stage mutants PART");
-        assert_eq!(error("mutants 9/8"), "`9/8` is no part: give one as in 2/8");
+        assert_eq!(error("mutants 9/8"), "`9/8` is not a part; give one such as 2/8");
     }
 
     #[test]

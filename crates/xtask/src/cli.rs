@@ -18,45 +18,46 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Nightly(Nightly),
-    /// Runs one stage, with what it needs of the lab, and without a deadline.
+    /// Runs one stage, with its preparation of the lab and without a deadline.
     #[command(after_help = stage::list())]
     Stage {
         /// The stage.
         name: String,
-        /// What it takes.
+        /// The arguments of the stage.
         #[arg(value_name = "ARGUMENT")]
         arguments: Vec<String>,
     },
-    /// Prints the jobs of a workflow, as the JSON of which `fromJSON` makes a matrix.
+    /// Prints the jobs of a workflow, as JSON from which `fromJSON` makes a matrix.
     Jobs {
-        /// Whose jobs.
+        /// The caller that has the jobs.
         caller: Caller,
     },
     /// Fetches the results of earlier nights, for `cargo xtask stage trend`. Needs the GitHub command line (gh), and
-    /// `GH_TOKEN` with the right to read actions.
+    /// `GH_TOKEN` with permission to read actions.
     History {
-        /// Where they go.
+        /// The directory for the results.
         #[arg(value_name = "DIR")]
         directory: PathBuf,
-        /// How many nights.
+        /// The number of nights.
         #[arg(default_value_t = 14)]
         nights: u32,
     },
 }
 
-/// Runs everything on one machine, each stage within its deadline. A stage that fails does not keep the others from their
-/// turn; at the end a table shows what came of each.
+/// Runs all stages on one machine, each with a deadline. The other stages run even if one fails. At the end a table
+/// shows all outcomes.
 ///
-/// Ends with 0 when every stage passed, 1 when one did not, 130 when it was interrupted.
+/// Exits with 0 if every stage passed, 1 if one did not, 130 if it was interrupted.
 #[derive(Debug, Args)]
 pub(crate) struct Nightly {
-    /// Prints the stages and runs none.
+    /// Prints the stages without running them.
     #[arg(long)]
     pub list: bool,
-    /// Runs only these stages: a line of --list, or its first words, as in `--only conformance --only 'mutants 2/8'`.
+    /// Runs only these stages: a line of --list or its first words, such as
+    /// `--only conformance --only 'mutants 2/8'`.
     #[arg(long, value_name = "STAGE")]
     pub only: Vec<String>,
-    /// Tries all changes of the judges, which takes hours, in place of another part each day.
+    /// Tests all changes of the judges, which takes hours, instead of a different part each day.
     #[arg(long)]
     pub all_judges: bool,
 }

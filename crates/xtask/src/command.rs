@@ -11,21 +11,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::console::tell;
 use crate::environment;
 
-/// Where tools are installed that the machine lacks.
+/// Where tools are installed if the machine lacks them.
 pub(crate) const TOOLS: &str = "target/tools";
 
-/// A command did not do its work.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// It could not be started.
+    /// The command could not be started.
     #[error("cannot run `{command}`: {source}")]
     Start {
         /// The command.
         command: String,
-        /// What happened.
+        /// The cause.
         source: std::io::Error,
     },
-    /// It failed.
+    /// The command failed.
     #[error("`{command}` failed with exit code {code}")]
     Failed {
         /// The command.
@@ -33,7 +33,7 @@ pub(crate) enum CommandError {
         /// Its exit code.
         code: u8,
     },
-    /// This program was interrupted while it ran.
+    /// This program was interrupted while the command ran.
     #[error("interrupted")]
     Interrupted,
 }
@@ -52,7 +52,7 @@ impl CommandError {
     }
 }
 
-/// The exit code of a process; 128 and the signal's number, where a signal ended it.
+/// The exit code of a process: 128 plus the signal's number if a signal ended it.
 pub(crate) fn code_of(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     u8::try_from(code).unwrap_or(u8::MAX)
@@ -74,7 +74,7 @@ impl Cmd {
         Self { program: program.to_owned(), arguments: Vec::new(), variables: Vec::new(), directory: None, title: None }
     }
 
-    /// A command of Cargo, from its words.
+    /// A Cargo command from a string of words.
     pub(crate) fn cargo(words: &str) -> Self {
         Self::new("cargo").words(words)
     }
@@ -91,7 +91,7 @@ impl Cmd {
         self
     }
 
-    /// Adds arguments that have no spaces.
+    /// Splits a string at spaces and adds the words as arguments.
     pub(crate) fn words(self, words: &str) -> Self {
         self.args(words.split_whitespace())
     }
@@ -102,13 +102,13 @@ impl Cmd {
         self
     }
 
-    /// Runs it in a directory.
+    /// Sets the directory in which the command runs.
     pub(crate) fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// Says this in place of the command itself.
+    /// Sets the text that is printed instead of the command.
     pub(crate) fn title(mut self, title: &'static str) -> Self {
         self.title = Some(title);
         self
@@ -120,7 +120,7 @@ impl Cmd {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        // No stage asks anything.
+        // No stage reads input.
         command.stdin(Stdio::null());
         command
     }
@@ -134,34 +134,34 @@ impl fmt::Display for Cmd {
     }
 }
 
-/// A word in quotes, where a shell would take it for several.
+/// Quotes a word that a shell would split or drop.
 fn quoted(word: &str) -> String {
     let is_plain = !word.is_empty() && !word.contains(char::is_whitespace);
     if is_plain { word.to_owned() } else { format!("'{word}'") }
 }
 
-/// What runs the commands of stages: this machine, or a test.
+/// Runs the commands of stages: on this machine, or in a test.
 pub(crate) trait Runner {
-    /// Runs a command, whose output is this program's.
+    /// Runs a command with the standard output of this program.
     ///
     /// # Errors
-    /// When it cannot be started, or fails.
+    /// When the command cannot be started or fails.
     fn run(&self, command: &Cmd) -> Result<(), CommandError>;
 
-    /// Runs a command and returns what it prints.
+    /// Runs a command and returns its output.
     ///
     /// # Errors
-    /// When it cannot be started, or fails.
+    /// When the command cannot be started or fails.
     fn output(&self, command: &Cmd) -> Result<String, CommandError>;
 
-    /// Whether there is such a program.
+    /// Whether the program is installed.
     fn has(&self, program: &str) -> bool;
 
     /// Prints a line.
     fn tell(&self, text: &str);
 }
 
-/// This machine.
+/// Runs commands on this machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
     path: OsString,
@@ -169,8 +169,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This machine, where a SIGINT ends no longer this program, but the command that it runs: the command cleans up, and
-    /// this program after it.
+    /// Catches SIGINT, so that it ends the running command and not this program. The command cleans up first, then
+    /// this program.
     ///
     /// # Errors
     /// When the signal cannot be caught.
@@ -228,7 +228,7 @@ fn start(command: &Cmd, source: std::io::Error) -> CommandError {
     CommandError::Start { command: command.to_string(), source }
 }
 
-/// Whether a search path has such a program.
+/// Whether a search path contains a program.
 fn is_on(path: &OsStr, program: &str) -> bool {
     std::env::split_paths(path).any(|directory| directory.join(program).is_file())
 }

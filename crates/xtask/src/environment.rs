@@ -1,14 +1,14 @@
-//! What `cargo run` adds to the environment of the program that it starts.
+//! Removes what `cargo run` adds to the environment of the program that it starts.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
-/// The variable with the directories of shared libraries.
+/// The variable with the search path for shared libraries.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
 
-/// Takes from a command what `cargo run` added: a build script that watches such a variable would run again, and what
-/// depends on it would be built again.
+/// Removes from a command the variables that `cargo run` added. Otherwise a build script that watches such a variable
+/// would run again, and its dependents would be built again.
 pub(crate) fn without_cargo_run(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_added(name)) {
         command.env_remove(name);
@@ -26,13 +26,14 @@ pub(crate) fn without_cargo_run(command: &mut Command) {
     };
 }
 
-/// Whether a variable is there only for a program that Cargo starts. Others that begin with `CARGO_` are settings.
+/// Whether Cargo sets a variable only for a program that it starts. Other variables that begin with `CARGO_` are
+/// settings.
 fn is_added(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("CARGO_PKG_") || matches!(&*name, "CARGO" | "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH")
 }
 
-/// A search path without what is below these directories; none, where nothing is left.
+/// A search path without the entries below these directories. `None` if no entry remains.
 fn libraries_without(path: &OsStr, directories: &[&Path]) -> Option<OsString> {
     let is_below = |path: &Path| directories.iter().any(|directory| path.starts_with(directory));
     let left: Vec<_> = std::env::split_paths(path).filter(|path| !is_below(path)).collect();
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_command_has_nothing_of_cargo() {
-        // `cargo test` adds the same as `cargo run`.
+        // `cargo test` adds the same variables as `cargo run`.
         assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
         let mut command = Command::new("env");
         without_cargo_run(&mut command);

@@ -15,33 +15,33 @@ const LOWEST: i32 = 19;
 /// How a process group ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Its leader ended with 0.
+    /// The leader ended with 0.
     Passed,
-    /// Its leader ended with this exit code.
+    /// The leader ended with this exit code.
     Failed(u8),
-    /// Its deadline was over.
+    /// The group exceeded its deadline.
     OutOfTime,
 }
 
-/// A command in a process group of its own, which ends as a whole. The terminal tells it of nothing, so a Ctrl-C reaches it
-/// once, from here.
+/// A command in its own process group, which ends as a whole. The group is not in the foreground of the terminal, so
+/// a Ctrl-C reaches it only once, through this program.
 #[derive(Debug)]
 pub(crate) struct Group {
     leader: Child,
     id: Pid,
     deadline: Instant,
     grace: Duration,
-    /// When what is left of it is killed.
+    /// When the rest of the group is killed.
     kill_at: Option<Instant>,
     status: Option<ExitStatus>,
     is_out_of_time: bool,
 }
 
 impl Group {
-    /// Starts a command that has to end within a limit. When that is over it gets SIGINT, and has some grace to clean up.
+    /// Starts a command with a time limit. After the limit it gets SIGINT and this much time to clean up.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the command cannot be started.
     pub(crate) fn start(command: &mut Command, limit: Duration, grace: Duration) -> io::Result<Self> {
         let leader = command.process_group(0).spawn()?;
         let id = Pid::from_child(&leader);
@@ -49,27 +49,27 @@ impl Group {
         Ok(Self { leader, id, deadline, grace, kill_at: None, status: None, is_out_of_time: false })
     }
 
-    /// Leaves the processor to whoever else wants it.
+    /// Lets other processes use the processor first.
     pub(crate) fn yield_to_others(&self) {
-        // Without that it only disturbs others. What it starts inherits it.
+        // A failure only slows other stages down. Children inherit the priority.
         let _ = setpriority_process(Some(self.id), LOWEST);
     }
 
-    /// Asks all of it to clean up and end. A second time means at once, to whoever knows the difference.
+    /// Asks the group to clean up and end. Some programs end at once on a second signal.
     pub(crate) fn interrupt(&mut self) {
         self.signal(Signal::INT);
         self.kill_at.get_or_insert(Instant::now() + self.grace);
     }
 
-    /// Looks whether all of it has ended, and does what is due.
+    /// Checks whether the whole group has ended, and sends the signals that are due.
     ///
     /// # Errors
-    /// When its leader cannot be waited for.
+    /// When the leader cannot be waited for.
     pub(crate) fn poll(&mut self) -> io::Result<Option<End>> {
         let now = Instant::now();
         if self.status.is_none() {
             self.status = self.leader.try_wait()?;
-            // Whoever cleans up already takes another signal for an end at once.
+            // A program that already cleans up would end at once on another signal.
             if self.status.is_none() && self.kill_at.is_none() && now >= self.deadline {
                 self.is_out_of_time = true;
                 self.interrupt();
@@ -79,7 +79,7 @@ impl Group {
             if !lives(self.id) {
                 return Ok(Some(self.end(status)));
             }
-            // Cargo dies of a signal at once, and leaves the suite that it started to remove its clusters.
+            // Cargo ends at once on a signal, while the suite that it started still removes its clusters.
             self.kill_at.get_or_insert(now + self.grace);
         }
         if self.kill_at.is_some_and(|due| now >= due) {
@@ -97,29 +97,29 @@ impl Group {
     }
 
     fn signal(&self, signal: Signal) {
-        // A group that has ended in between is what is wanted.
+        // The group may already have ended, which is the purpose.
         let _ = kill_process_group(self.id, signal);
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Nobody looks at its deadline any more.
+        // The deadline is no longer checked after this.
         if self.status.is_none() {
             self.interrupt();
         }
     }
 }
 
-/// Whether a process of this group is at work: one that has ended, and that nobody has waited for yet, is not.
+/// Whether the group has a running process. A zombie does not count: it has ended, but nobody has waited for it.
 fn lives(group: Pid) -> bool {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok()).any(|stat| is_at_work(&stat, group))
 }
 
-/// Whether a process of this group is at work, by its line in `/proc`, see proc_pid_stat(5).
+/// Whether a line of `/proc/PID/stat` describes a running process of this group, see proc_pid_stat(5).
 fn is_at_work(stat: &str, group: Pid) -> bool {
-    // The name, in parentheses, can hold anything; behind it are the state, the parent and the group.
+    // The name is in parentheses and may contain anything. After it come the state, the parent and the group.
     let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
     let mut words = behind.split_whitespace();
     words.next().is_some_and(|state| !matches!(state, "Z" | "X")) && words.nth(1) == Some(&group.to_string())

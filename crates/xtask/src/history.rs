@@ -1,10 +1,10 @@
-//! The results of earlier nights, for `steadfast trend`: what jobs uploaded under names that begin with `results-`.
+//! Fetches the results of earlier nights for `steadfast trend`: the artifacts whose names begin with `results-`.
 
 use std::path::Path;
 
 use crate::command::{Cmd, CommandError, Runner};
 
-/// Fetches the results of so many nights into a directory, by the GitHub command line.
+/// Fetches the results of this many nights into a directory with the GitHub command line.
 ///
 /// # Errors
 /// When the nights cannot be listed.
@@ -16,9 +16,9 @@ pub(crate) fn fetch(runner: &dyn Runner, directory: &Path, nights: u32) -> anyho
         let place = directory.join(night).display().to_string();
         let download = Cmd::new("gh").words("run download").arg(night).words("--pattern results-* --dir").arg(place);
         match runner.run(&download) {
-            // Results are kept for some time only, and a night that was cancelled early has none.
+            // GitHub deletes old results, and a night that was cancelled early has none.
             Err(CommandError::Failed { .. }) => {
-                runner.tell(&format!("==> the night {night} has no results (any more)"))
+                runner.tell(&format!("==> the night {night} has no results, or they were deleted"))
             }
             downloaded => downloaded?,
         }
@@ -39,7 +39,7 @@ mod tests {
         insta::assert_snapshot!(runner.commands(), @r"
         gh run list --workflow nightly.yml --status completed --limit 14 --json databaseId --jq .[].databaseId
         gh run download 23 --pattern results-* --dir target/nights/23
-        ==> the night 23 has no results (any more)
+        ==> the night 23 has no results, or they were deleted
         gh run download 22 --pattern results-* --dir target/nights/22
         ");
     }

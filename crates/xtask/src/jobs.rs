@@ -1,10 +1,11 @@
-//! The jobs of a workflow, as the JSON of which `fromJSON` makes a matrix.
+//! The jobs of a workflow, as JSON from which `fromJSON` makes a matrix.
 
 use serde::Serialize;
 
 use crate::call::Call;
 
-/// How much later than its stage's deadline a job ends, in minutes: what the stage leaves is to be uploaded.
+/// The time between the deadline of a stage and the end of its job, in minutes. The job needs it to upload the
+/// artifacts.
 const UPLOAD: u32 = 30;
 
 #[derive(Debug, Serialize)]
@@ -14,11 +15,11 @@ struct Matrix {
 
 #[derive(Debug, Serialize)]
 struct Job {
-    /// The stage, as `ci/nightly --only` takes it.
+    /// The stage, in the form for `ci/nightly --only`.
     stage: String,
-    /// Its name where only plain characters may stand.
+    /// The name of the stage for places that allow only plain characters.
     name: String,
-    /// After how many minutes the job ends.
+    /// The timeout of the job, in minutes.
     minutes: u32,
 }
 
@@ -34,7 +35,7 @@ pub(crate) fn matrix(calls: &[Call]) -> serde_json::Result<String> {
     serde_json::to_string(&Matrix { include: calls.iter().map(job).collect() })
 }
 
-/// A text with `-` in place of whatever is no letter, digit or dot.
+/// Replaces everything except letters, digits and dots with `-`.
 fn plain(text: &str) -> String {
     let words = text.split(|char: char| !char.is_ascii_alphanumeric() && char != '.');
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")

@@ -34,17 +34,17 @@ use plan::Plan;
 use stages::Stages;
 use versions::Versions;
 
-/// The exit code of a wrong call.
+/// The exit code for wrong arguments.
 const USAGE: u8 = 2;
 
-/// The directory of the repository.
+/// The root directory of the repository.
 fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).expect("the package is two directories below it")
 }
 
 fn main() -> ExitCode {
-    let ended = std::env::set_current_dir(root()).context("cannot go to the repository");
+    let ended = std::env::set_current_dir(root()).context("cannot change to the directory of the repository");
     match ended.and_then(|()| dispatch(Cli::parse().command)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The exit code of an error: that of the command that failed, where one did.
+/// The exit code for an error: that of the failed command, if there is one.
 fn code_of(error: &anyhow::Error) -> u8 {
     let usage = error.downcast_ref::<CallError>().map(|_| USAGE);
     usage.or_else(|| error.downcast_ref::<CommandError>().map(CommandError::code)).unwrap_or(1)
@@ -107,7 +107,7 @@ fn nightly(options: &cli::Nightly) -> anyhow::Result<u8> {
     Ok(nightly::code(&rows))
 }
 
-/// This program as it runs a stage. Its path may lead to a newer one by then.
+/// This program, to run a stage. Its path may lead to a newer build later, so it starts from `/proc/self/exe`.
 fn this_program(call: &Call) -> Process {
     let mut program = Process::new("/proc/self/exe");
     program.arg0("xtask").arg("stage").args(call.words());
@@ -115,7 +115,7 @@ fn this_program(call: &Call) -> Process {
     program
 }
 
-/// Today, in days since 1970.
+/// Today's date, in days since 1970.
 fn today() -> anyhow::Result<u64> {
     const DAY: u64 = 86_400;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;

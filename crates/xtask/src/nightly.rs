@@ -1,4 +1,4 @@
-//! Everything on one machine: each stage within its deadline. A stage that fails does not keep the others from their turn.
+//! Runs all stages on one machine, each with a deadline. The other stages run even if one fails.
 
 use std::fmt;
 use std::fs::File;
@@ -13,44 +13,44 @@ use crate::command::INTERRUPTED;
 use crate::group::{End, Group};
 use crate::stage::Beside;
 
-/// How many stages go beside each other.
+/// The maximum number of stages that run at the same time.
 const AT_A_TIME: usize = 2;
 
-/// How many times as long a stage may take for everything where another one is beside it.
+/// The timeout scale of a stage that may run beside another one.
 const BESIDE_SCALE: &str = "1.5";
 
-/// How many random histories a property is tried on: many more than usual, some minutes of them.
+/// The number of random histories for each property: many more than usual, which takes some minutes.
 const HISTORIES: &str = "10000";
 
-/// How fast time goes: tests have less of it.
+/// The speed of time. Tests use a faster one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// A minute of a deadline.
+    /// The length of a minute of a deadline.
     pub minute: Duration,
-    /// How long a stage that is out of time, or interrupted, may clean up.
+    /// How long a stage may clean up after its deadline or an interrupt.
     pub grace: Duration,
-    /// How often the stages are looked at: nobody tells when a group has ended.
+    /// The pause between two polls of the stages: nothing announces the end of a process group.
     pub poll: Duration,
 }
 
-/// What nights use.
+/// The pace of a real nightly run.
 pub(crate) const REAL_PACE: Pace =
     Pace { minute: Duration::from_secs(60), grace: Duration::from_secs(300), poll: Duration::from_millis(100) };
 
-/// What came of a stage.
+/// The outcome of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It passed.
+    /// The stage passed.
     Passed,
-    /// It failed, with this exit code.
+    /// The stage failed with this exit code.
     Failed(u8),
-    /// It could not be started.
+    /// The stage could not be started.
     NotStarted,
-    /// Its deadline was over.
+    /// The stage exceeded its deadline.
     OutOfTime,
-    /// The night was interrupted while it ran.
+    /// The nightly run was interrupted while the stage ran.
     Interrupted,
-    /// The night was interrupted before.
+    /// The nightly run was interrupted before the stage began.
     NotRun,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A stage of a night: its call, and what came of it.
+/// A stage of a nightly run: its call and its outcome.
 #[derive(Debug)]
 pub(crate) struct Row {
     call: Call,
@@ -80,26 +80,26 @@ struct Running {
     row: usize,
     begun: Instant,
     group: Group,
-    /// Its output, where another one runs beside it: two would be hard to tell apart.
+    /// The output of the stage, if it may run beside another one: mixed output of two stages is hard to read.
     kept: Option<File>,
 }
 
-/// Where a night takes place.
+/// The environment of a nightly run.
 pub(crate) struct Host<'a> {
     /// The command that runs a stage.
     pub command: &'a dyn Fn(&Call) -> Command,
-    /// How many signals have come since it was asked last.
+    /// The number of signals since the last call.
     pub signals: &'a mut dyn FnMut() -> usize,
     /// The variables of the environment.
     pub variables: &'a dyn Fn(&str) -> Option<String>,
-    /// How fast time goes.
+    /// The speed of time.
     pub pace: Pace,
-    /// Where it prints.
+    /// The output.
     pub out: &'a mut dyn Write,
 }
 
 impl Host<'_> {
-    /// Sets a variable that the environment does not.
+    /// Sets a variable that the environment does not set.
     fn default(&self, command: &mut Command, name: &str, value: &str) {
         if (self.variables)(name).is_none_or(|value| value.is_empty()) {
             command.env(name, value);
@@ -107,19 +107,19 @@ impl Host<'_> {
     }
 }
 
-/// A night.
+/// A nightly run.
 pub(crate) struct Night<'a> {
-    /// The stages in their order.
+    /// The stages in order.
     rows: Vec<Row>,
     host: Host<'a>,
-    /// Whether stages go beside each other at all.
+    /// Whether any two stages may run at the same time.
     has_beside: bool,
     running: Vec<Running>,
     is_interrupted: bool,
 }
 
 impl<'a> Night<'a> {
-    /// A night of these stages.
+    /// A nightly run of these stages.
     pub(crate) fn new(calls: Vec<Call>, host: Host<'a>) -> Self {
         let has_beside = calls.iter().filter(|call| call.stage.beside.is_some()).count() > 1;
         let row = |call| Row { call, outcome: Outcome::NotRun, took: None };
@@ -127,10 +127,10 @@ impl<'a> Night<'a> {
         Self { rows, host, has_beside, running: Vec::new(), is_interrupted: false }
     }
 
-    /// Runs all stages and returns what came of each.
+    /// Runs all stages and returns their outcomes.
     ///
     /// # Errors
-    /// When a stage cannot be waited for, or its output not be kept.
+    /// When a stage cannot be waited for, or its output cannot be kept.
     pub(crate) fn run(mut self) -> anyhow::Result<Vec<Row>> {
         for row in 0..self.rows.len() {
             let others = if self.beside(row).is_some() { AT_A_TIME - 1 } else { 0 };
@@ -148,7 +148,7 @@ impl<'a> Night<'a> {
         Ok(self.rows)
     }
 
-    /// What a stage does, where it goes beside others.
+    /// What the stage mostly does, if it may run beside others.
     fn beside(&self, row: usize) -> Option<Beside> {
         self.rows[row].call.stage.beside.filter(|_| self.has_beside)
     }
@@ -170,7 +170,8 @@ impl<'a> Night<'a> {
         let limit = self.host.pace.minute * call.minutes;
         match Group::start(&mut command, limit, self.host.pace.grace) {
             Ok(group) => {
-                // To the scheduler of cgroup v1 all clusters together are no more than one process beside it.
+                // The scheduler of cgroup v1 gives all clusters together only as much time as one process outside of
+                // them.
                 if beside == Some(Beside::Computes) {
                     group.yield_to_others();
                 }
@@ -184,7 +185,7 @@ impl<'a> Night<'a> {
         Ok(())
     }
 
-    /// Waits until no more than so many stages run.
+    /// Waits until at most this many stages run.
     fn wait_until_running(&mut self, most: usize) -> anyhow::Result<()> {
         while self.running.len() > most {
             self.look_for_signals();
@@ -216,13 +217,13 @@ impl<'a> Night<'a> {
         if let Some(mut kept) = kept {
             print(self.host.out, &format!("\n==> stage {} has ended: {}\n", row.call, row.outcome));
             kept.rewind().context("cannot read the output of a stage")?;
-            // As for `print`.
+            // Errors are ignored for the same reason as in `print`.
             let _ = io::copy(&mut kept, self.host.out).and_then(|_| self.host.out.flush());
         }
         Ok(())
     }
 
-    /// Each signal ends the night, and is handed on as SIGINT, on which all programs of stages clean up.
+    /// Every signal ends the nightly run. It reaches the stages as SIGINT, on which all their programs clean up.
     fn look_for_signals(&mut self) {
         for _ in 0..(self.host.signals)() {
             self.is_interrupted = true;
@@ -231,13 +232,13 @@ impl<'a> Night<'a> {
     }
 }
 
-/// Prints a text at once: stages print to the same place.
+/// Prints a text immediately, because stages print to the same place.
 fn print(out: &mut dyn Write, text: &str) {
-    // There may be nobody to read it, which is no reason to end.
+    // The output may be closed. The nightly run continues in that case.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// What came of all stages, for people.
+/// The outcomes of all stages, as a table for people.
 pub(crate) fn table(rows: &[Row], took: Duration) -> String {
     let line = |stage: &str, outcome: &str, time: &str| {
         let line = format!("{stage:<34}  {outcome:<12}  {time:>12}");
@@ -249,7 +250,7 @@ pub(crate) fn table(rows: &[Row], took: Duration) -> String {
     format!("\n{header}{rows}{}", line("all in all", "", &span(took)))
 }
 
-/// The exit code of a night: 130 when it was interrupted, 1 when a stage did not pass.
+/// The exit code of a nightly run: 130 if it was interrupted, 1 if a stage did not pass.
 pub(crate) fn code(rows: &[Row]) -> u8 {
     if rows.iter().any(|row| matches!(row.outcome, Outcome::Interrupted | Outcome::NotRun)) {
         return INTERRUPTED;

@@ -1,4 +1,4 @@
-//! A part of a stage, as in `2/8`.
+//! A part of a stage, such as `2/8`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,28 +6,28 @@ use std::str::FromStr;
 /// One of several parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// Which one, from 1.
+    /// The number of the part, from 1.
     pub number: u32,
-    /// How many there are.
+    /// The number of parts.
     pub of: u32,
 }
 
-/// A text is no part.
+/// A text is not a part.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no part: give one as in 2/8")]
+#[error("`{0}` is not a part; give one such as 2/8")]
 pub(crate) struct PartError(String);
 
 impl Part {
     /// All parts at once.
     pub(crate) const ALL: Self = Self { number: 1, of: 1 };
 
-    /// The part whose turn it is on a day, counted from 1970: another one each day.
+    /// The part of a day, which is counted from 1970: a different part each day.
     pub(crate) fn of_day(day: u64, of: u32) -> Self {
         let index = u32::try_from(day % u64::from(of)).expect("it is smaller than `of`");
         Self { number: index + 1, of }
     }
 
-    /// Each part in turn.
+    /// All parts in order.
     pub(crate) fn each(of: u32) -> impl Iterator<Item = Self> {
         (1..=of).map(move |number| Self { number, of })
     }

@@ -1,14 +1,14 @@
-//! Which stages are called: by a machine that does all of a night, and by the jobs of workflows.
+//! Decides which stages are called: by one machine that runs a whole night, or by the jobs of workflows.
 
 use crate::call::{Call, CallError};
 use crate::part::Part;
 use crate::stage::{Cell, Daily, Jobs, Parts, STAGES, Stage, Takes, Task};
 use crate::versions::Versions;
 
-/// Who calls.
+/// The caller of stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Caller {
-    /// One machine, which does everything.
+    /// One machine that runs everything.
     #[value(skip)]
     Machine,
     /// The jobs of a night.
@@ -17,12 +17,12 @@ pub(crate) enum Caller {
     PullRequest,
 }
 
-/// Plans calls.
+/// Plans the calls of stages.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
-    /// What the lab is made of.
+    /// The versions in the lab.
     pub versions: &'a Versions,
-    /// Today, in days since 1970.
+    /// Today's date, in days since 1970.
     pub day: u64,
 }
 
@@ -37,8 +37,8 @@ impl Plan<'_> {
         STAGES.iter().filter(has_it).flat_map(|stage| self.of_stage(stage, caller)).collect()
     }
 
-    /// The calls of a night on one machine: of these stages only, where some are named. With `all_judges` come all parts of
-    /// what otherwise has one part each night.
+    /// The calls of a nightly run on one machine: all, or only those in `only`. With `all_judges` it includes all
+    /// parts of the stages that otherwise run one part each night.
     ///
     /// # Errors
     /// When there is no such stage.
@@ -54,7 +54,7 @@ impl Plan<'_> {
             }
         }
         if only.is_empty() {
-            // The stage `seed` proves the usual cell.
+            // The stage `seed` already tests the default cell.
             let usual = Task::Conformance(self.usual_cell());
             calls.retain(|call| call.task != usual);
             return Ok(calls);
@@ -87,8 +87,8 @@ impl Plan<'_> {
         }
     }
 
-    /// What conformance is proved on, one axis at a time: the seed's server on every Kubernetes, and the default Kubernetes
-    /// with every server.
+    /// The cells of conformance, one axis at a time: the seed's server on every Kubernetes version, and the default
+    /// Kubernetes version with every server.
     fn cells(&self) -> Vec<Cell> {
         let Versions { default_kubernetes, kubernetes, servers, seed_server, .. } = self.versions;
         let cell =
@@ -104,7 +104,7 @@ impl Plan<'_> {
     }
 }
 
-/// The calls that a line of the list names, or its first words do.
+/// The calls that match a line of the list, or the first words of a line.
 fn select(calls: &[Call], wanted: &str) -> Result<Vec<Call>, CallError> {
     let begins = format!("{wanted} ");
     let is_wanted = |call: &&Call| {
@@ -115,7 +115,7 @@ fn select(calls: &[Call], wanted: &str) -> Result<Vec<Call>, CallError> {
     if !found.is_empty() {
         return Ok(found);
     }
-    // A part that a machine would not take by itself, as jobs do.
+    // A single part, which jobs call but a machine does not call by itself.
     let words: Vec<&str> = wanted.split_whitespace().collect();
     if let [name, part] = words.as_slice()
         && STAGES.iter().any(|stage| stage.name == *name && stage.parts().is_some())

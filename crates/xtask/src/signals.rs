@@ -5,17 +5,17 @@ use std::{fs, io};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// The signals that end a night. A night that was started by `nohup` outlives its terminal.
+/// Registers the signals that end a nightly run. A run that was started by `nohup` outlives its terminal.
 ///
 /// # Errors
-/// When they cannot be caught.
+/// When the signals cannot be caught.
 pub(crate) fn of_the_end() -> io::Result<Signals> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let hangup = (!ignores_hangup(&status)).then_some(SIGHUP);
     Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))
 }
 
-/// Whether this process was started to ignore SIGHUP: the lowest bit of the mask, see proc_pid_status(5).
+/// Whether this process ignored SIGHUP when it started: the lowest bit of the mask, see proc_pid_status(5).
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)

@@ -1,11 +1,11 @@
-//! The stages of a night: one table. The list of a night, the help, the jobs of workflows and what is run follow from it.
+//! The table of stages. The nightly list, the help, the jobs of workflows and the commands are derived from it.
 
 use crate::part::Part;
 
-/// What a stage does. Each has its function in `stages`.
+/// The work of a stage. Each task has its function in `stages`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Makes the lab ready.
+    /// Prepares the lab.
     Setup,
     /// Format, lints, scripts, workflows, documentation.
     Style,
@@ -21,66 +21,66 @@ pub(crate) enum Task {
     Phases,
     /// The fuzz targets.
     Fuzz,
-    /// The suites that have no stage of their own.
+    /// The suites without their own stage.
     Clusters,
     /// The suite `botched`.
     Botched,
     /// The suite `conformance`.
     Seed,
-    /// `steadfast run` on another Kubernetes, or with another server.
+    /// `steadfast run` with another Kubernetes version or another server.
     Conformance(Cell),
     /// The suite `mutants`.
     Mutants(Part),
     /// The suite `variants`.
     Variants(Part),
-    /// The trend over the runs in these folders.
+    /// The trend over the runs in these directories.
     Trend(Vec<String>),
 }
 
-/// What conformance is proved on.
+/// The versions of one conformance run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cell {
-    /// The version of Kubernetes.
+    /// The Kubernetes version.
     pub kubernetes: String,
     /// The server's image.
     pub server: String,
 }
 
-/// What a stage takes, and the task that comes of it.
+/// The arguments of a stage, and the task that they give.
 #[derive(Debug)]
 pub(crate) enum Takes {
-    /// Nothing.
+    /// No arguments.
     Nothing(Task),
     /// A Kubernetes version and a server.
     Cell(fn(Cell) -> Task),
-    /// One of its parts.
+    /// One of the parts.
     Part(Parts, fn(Part) -> Task),
-    /// Any number of folders.
+    /// Any number of directories.
     Folders(fn(Vec<String>) -> Task),
 }
 
-/// The parts of a stage.
+/// The number of parts of a stage, and who runs them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parts {
-    /// How many there are: a night has a job for each.
+    /// The number of parts. A night has a job for each.
     pub of: u32,
-    /// The deadline where one machine takes all parts at once, in minutes.
+    /// The deadline if one machine runs all parts at once, in minutes.
     pub alone: u32,
-    /// Who takes only one part, another one each day.
+    /// Which callers run only one part, a different one each day.
     pub daily: Daily,
 }
 
-/// Who takes only one part of a stage, another one each day.
+/// Which callers run only one part of a stage, a different one each day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Daily {
     /// Pull requests.
     PullRequests,
-    /// Nights too: all parts take longer than a night has.
+    /// Nightly runs too, because all parts together take longer than a night.
     Everybody,
 }
 
-/// What a stage does most of the time. One machine takes several such stages at a time: what waits for clusters leaves
-/// time to what computes.
+/// What a stage mostly does. One machine runs several such stages at the same time: a stage that waits for clusters
+/// leaves the processor to one that computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
     /// It waits for clusters.
@@ -92,7 +92,7 @@ pub(crate) enum Beside {
 /// Which workflows have jobs for a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Jobs {
-    /// None: each job makes ready what it needs, and the trend has a job of its own.
+    /// No workflow: each job prepares its own needs, and the trend has its own job.
     Nobody,
     /// Nights.
     Night,
@@ -103,23 +103,23 @@ pub(crate) enum Jobs {
 /// A stage.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What it takes.
+    /// The arguments.
     pub takes: Takes,
-    /// Its deadline in minutes, in a job of its own, which may find an empty cache.
+    /// The deadline in minutes in a separate job, whose cache may be empty.
     pub minutes: u32,
-    /// Whether another stage may run beside it. A stage where times matter most has the machine for itself, and so has one
-    /// that fills the machine with clusters.
+    /// Whether another stage may run beside it. A stage with critical times needs the machine for itself, and so does
+    /// a stage that fills the machine with clusters.
     pub beside: Option<Beside>,
-    /// Who has jobs for it.
+    /// The workflows that have jobs for it.
     pub jobs: Jobs,
-    /// What it does, for people.
+    /// A description for the help.
     pub about: &'static str,
 }
 
 impl Stage {
-    /// How it is called, for people.
+    /// The call, for people.
     pub(crate) fn usage(&self) -> String {
         let arguments = match self.takes {
             Takes::Nothing(_) => "",
@@ -130,7 +130,7 @@ impl Stage {
         format!("{}{arguments}", self.name)
     }
 
-    /// Its parts, where it has any.
+    /// The parts, if there are any.
     pub(crate) fn parts(&self) -> Option<Parts> {
         match self.takes {
             Takes::Part(parts, _) => Some(parts),
@@ -139,13 +139,13 @@ impl Stage {
     }
 }
 
-/// All stages, each on a line, for the help.
+/// All stages, one per line, for the help.
 pub(crate) fn list() -> String {
     let line = |stage: &Stage| format!("  {:<29}  {}\n", stage.usage(), stage.about);
     format!("Stages:\n{}", STAGES.iter().map(line).collect::<String>())
 }
 
-/// All stages, in the order in which one machine takes them.
+/// All stages, in the order in which one machine runs them.
 pub(crate) static STAGES: [Stage; 15] = [
     Stage {
         name: "setup",
@@ -153,7 +153,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 90,
         beside: None,
         jobs: Jobs::Nobody,
-        about: "makes everything ready that the other stages need",
+        about: "prepares everything that the other stages need",
     },
     Stage {
         name: "style",
@@ -193,7 +193,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 180,
         beside: Some(Beside::Computes),
         jobs: Jobs::Night,
-        about: "a part of the mutations of the judges, which tests have to notice",
+        about: "a part of the mutations of the judges, which tests must detect",
     },
     Stage {
         name: "phases",
@@ -217,7 +217,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 120,
         beside: Some(Beside::Waits),
         jobs: Jobs::Everybody,
-        about: "the suites that have no stage of their own",
+        about: "the suites without their own stage",
     },
     Stage {
         name: "botched",
@@ -241,7 +241,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 90,
         beside: None,
         jobs: Jobs::Night,
-        about: "`steadfast run` on such a cluster, with such a server",
+        about: "`steadfast run` with this Kubernetes version and server",
     },
     Stage {
         name: "mutants",
@@ -249,7 +249,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 90,
         beside: None,
         jobs: Jobs::Everybody,
-        about: "a part of the suite mutants, as in 2/8",
+        about: "a part of the suite mutants, such as 2/8",
     },
     Stage {
         name: "variants",
@@ -265,7 +265,7 @@ pub(crate) static STAGES: [Stage; 15] = [
         minutes: 15,
         beside: None,
         jobs: Jobs::Nobody,
-        about: "what the runs in these folders say together",
+        about: "the trend over the runs in these directories",
     },
 ];
 
@@ -309,21 +309,21 @@ mod tests {
     fn the_help_lists_all_stages() {
         insta::assert_snapshot!(list(), @r"
         Stages:
-          setup                          makes everything ready that the other stages need
+          setup                          prepares everything that the other stages need
           style                          format, lints, scripts, workflows, documentation
           dependencies                   licences, sources and advisories of the dependencies
           upgrade                        the suite upgrade: to the newest Kubernetes, with all checks
           offline                        all tests that need no cluster and no container
-          judges PART                    a part of the mutations of the judges, which tests have to notice
+          judges PART                    a part of the mutations of the judges, which tests must detect
           phases                         the suite phases: `steadfast before` and `steadfast after`
           fuzz                           each fuzz target for some minutes
-          clusters                       the suites that have no stage of their own
+          clusters                       the suites without their own stage
           botched                        the suite botched: upgrades that go wrong
           seed                           the suite conformance: all checks of the seed
-          conformance KUBERNETES SERVER  `steadfast run` on such a cluster, with such a server
-          mutants PART                   a part of the suite mutants, as in 2/8
+          conformance KUBERNETES SERVER  `steadfast run` with this Kubernetes version and server
+          mutants PART                   a part of the suite mutants, such as 2/8
           variants PART                  a part of the suite variants
-          trend [DIR]...                 what the runs in these folders say together
+          trend [DIR]...                 the trend over the runs in these directories
         ");
     }
 }

@@ -1,4 +1,4 @@
-//! What the stages do, each with what it needs of the lab.
+//! The work of each stage, including its preparation of the lab.
 
 mod advisories;
 mod dependencies;
@@ -18,26 +18,26 @@ use crate::part::Part;
 use crate::stage::{Cell, Task};
 use crate::versions::Versions;
 
-/// The suites that have a stage of their own, and `tidy`, which reads only the repository, in the stage `offline`.
+/// The suites with their own stage, and `tidy`, which reads only the repository and is part of the stage `offline`.
 const OTHER_SUITES: [&str; 7] = ["conformance", "mutants", "variants", "upgrade", "phases", "botched", "tidy"];
 
-/// What the stages use.
+/// The environment of the stages.
 pub(crate) struct Stages<'a> {
-    /// The directory of the repository, in which this program is.
+    /// The root directory of the repository, which contains this program.
     pub root: &'a Path,
-    /// What runs their commands.
+    /// The runner of their commands.
     pub runner: &'a dyn Runner,
-    /// What the lab is made of.
+    /// The versions in the lab.
     pub versions: Versions,
     /// The variables of the environment.
     pub variables: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Stages<'_> {
-    /// Does a task.
+    /// Runs a task.
     ///
     /// # Errors
-    /// When it fails: a [`CommandError`], where that is why.
+    /// When the task fails: a [`CommandError`] if a command was the cause.
     pub(crate) fn run(&self, task: &Task) -> anyhow::Result<()> {
         match task {
             Task::Setup => self.setup_with_all_versions(&[]),
@@ -68,11 +68,11 @@ impl Stages<'_> {
         self.cargo_test(Cmd::cargo("test --locked --no-fail-fast --test conformance"))
     }
 
-    /// By what Cargo knows, so that no suite is forgotten.
+    /// Asks Cargo for all suites, so that none is forgotten.
     fn clusters(&self) -> anyhow::Result<()> {
         self.setup(&[])?;
         let metadata = self.runner.output(&Cmd::cargo("metadata --locked --no-deps --format-version 1"))?;
-        let suites = suites(&metadata).context("cargo metadata prints what this program does not understand")?;
+        let suites = suites(&metadata).context("cannot parse the output of cargo metadata")?;
         let tests = suites.iter().filter(|suite| !OTHER_SUITES.contains(&suite.as_str()));
         self.cargo_test(Cmd::cargo("test --locked --no-fail-fast").args(tests.map(|suite| format!("--test={suite}"))))
     }
@@ -88,7 +88,7 @@ impl Stages<'_> {
         let mut run = Cmd::cargo("run --locked --quiet --bin steadfast -- run --kubernetes").arg(kubernetes);
         if *server != self.versions.seed_server {
             let folder = format!("manifests/servers/{}", server.replace(':', "-"));
-            ensure!(self.root.join(&folder).is_dir(), "there is no {folder}, which would have {server} under test");
+            ensure!(self.root.join(&folder).is_dir(), "there is no {folder} with a workload for {server}");
             run = run.arg("--manifests").arg(folder);
         }
         self.setup(&["--kubernetes", kubernetes, "--server", server])?;
@@ -105,8 +105,7 @@ impl Stages<'_> {
         self.setup(&[])?;
         let mut test = Cmd::cargo("test --locked --no-fail-fast --test variants --");
         if part == Part::ALL {
-            // Who takes all parts at once also takes all of `conformance`, which proves the other servers on clusters of
-            // their own.
+            // A run of all parts also runs all of `conformance`, which tests the other servers in their own clusters.
             test = test.words("--skip mysql-8 --skip mysql-9 --skip mariadb");
         }
         self.cargo_test(test.env("STEADFAST_PART", part.to_string()))
@@ -118,7 +117,7 @@ impl Stages<'_> {
         let trend = Cmd::cargo("run --locked --quiet --bin steadfast -- trend");
         let ended = self.runner.run(&trend.clone().args(&folders));
         if let Some(summary) = self.variable("GITHUB_STEP_SUMMARY") {
-            // What cannot be read has been told above.
+            // The first call has already printed which runs cannot be read.
             let page = self.runner.output(&trend.arg("--markdown").args(&folders)).unwrap_or_default();
             let file = OpenOptions::new().append(true).create(true).open(&summary);
             file.and_then(|mut file| file.write_all(page.as_bytes()))
@@ -140,8 +139,8 @@ impl Stages<'_> {
         Ok(self.runner.run(&test)?)
     }
 
-    /// Makes sure of a subcommand of Cargo, below `target` where it is not installed. To optimize it would take longer than
-    /// it works.
+    /// Installs a Cargo subcommand below `target` if it is missing. A debug build, because an optimized build would
+    /// take longer than the tool runs.
     fn tool(&self, name: &str, version: &str) -> anyhow::Result<()> {
         if self.runner.has(&format!("cargo-{name}")) {
             return Ok(());
@@ -151,12 +150,12 @@ impl Stages<'_> {
         match self.runner.run(&install) {
             Err(CommandError::Interrupted) => Err(CommandError::Interrupted.into()),
             installed => installed.with_context(|| {
-                format!("cargo-{name} is not there and could not be installed: cargo install --locked cargo-{name}")
+                format!("cargo-{name} is missing and could not be installed: cargo install --locked cargo-{name}")
             }),
         }
     }
 
-    /// A variable of the environment; none, where it is empty.
+    /// A variable of the environment. `None` if it is empty.
     fn variable(&self, name: &str) -> Option<String> {
         (self.variables)(name).filter(|value| !value.is_empty())
     }

@@ -1,34 +1,34 @@
-//! The versions that the lab is made of: `ci/versions`, which the shell of the lab sources, and the image of the seed.
+//! The versions in the lab: `ci/versions`, which the shell of the lab sources, and the image of the seed.
 //!
-//! The file is shell, of which only assignments of plain text are read: `NAME=value`, or rows of words in quotes.
+//! The file is a shell script, but only assignments of plain text are read: `NAME=value`, or rows of words in quotes.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Where the versions stand.
+/// The file with the versions.
 const VERSIONS: &str = "ci/versions";
 
-/// Where the seed names its server.
+/// The manifest with the image of the seed's server.
 const SEED: &str = "manifests/seed/statefulset.yaml";
 
-/// The versions cannot be read.
+/// Why the versions cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VersionsError {
-    /// A file is not there.
+    /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What happened.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A line is no assignment.
+    /// A line is not an assignment.
     #[error("{VERSIONS}, line {line}: expected NAME=value, NAME=\" or a comment, found `{text}`")]
     Line {
-        /// Its number, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// What it says.
+        /// The text of the line.
         text: String,
     },
     /// A name is assigned twice.
@@ -39,10 +39,10 @@ pub(crate) enum VersionsError {
         /// The name.
         name: String,
     },
-    /// Rows do not end.
-    #[error("{VERSIONS}, line {line}: the rows of {name} do not end: a line with only a `\"` is missing")]
+    /// Rows have no end.
+    #[error("{VERSIONS}, line {line}: the rows of {name} have no end: a line with only a `\"` is missing")]
     Open {
-        /// The number of the line on which they begin, from 1.
+        /// The number of the line on which the rows begin, from 1.
         line: usize,
         /// The name.
         name: String,
@@ -50,10 +50,10 @@ pub(crate) enum VersionsError {
     /// A name is missing.
     #[error("{VERSIONS} does not assign {0}")]
     Missing(&'static str),
-    /// A Kubernetes version is not of three numbers.
-    #[error("{VERSIONS}: `{0}` in BUILDABLE_KUBERNETES is no version such as 1.37.2")]
+    /// A Kubernetes version does not have three numbers.
+    #[error("{VERSIONS}: `{0}` in BUILDABLE_KUBERNETES is not a version such as 1.37.2")]
     Version(String),
-    /// The default cannot be built.
+    /// The default version cannot be built.
     #[error("{VERSIONS}: DEFAULT_KUBERNETES is {0}, which has no row in BUILDABLE_KUBERNETES")]
     Default(String),
     /// The seed names no image.
@@ -61,10 +61,10 @@ pub(crate) enum VersionsError {
     Seed,
 }
 
-/// What the stages need to know of the lab.
+/// The versions that the stages need.
 #[derive(Debug, Clone)]
 pub(crate) struct Versions {
-    /// The Kubernetes of a run that names none.
+    /// The Kubernetes version of a run that names none.
     pub default_kubernetes: String,
     /// All Kubernetes versions, the newest first.
     pub kubernetes: Vec<String>,
@@ -81,10 +81,10 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    /// Reads them from the repository.
+    /// Reads the versions from the repository.
     ///
     /// # Errors
-    /// When a file cannot be read, or says what this program does not understand.
+    /// When a file cannot be read or has unknown syntax.
     pub(crate) fn read(root: &Path) -> Result<Self, VersionsError> {
         let text = |name: &str| {
             let path = root.join(name);
@@ -93,11 +93,11 @@ impl Versions {
         Self::parse(&text(VERSIONS)?, &text(SEED)?)
     }
 
-    /// Reads them from the texts of `ci/versions` and of the seed.
+    /// Parses the texts of `ci/versions` and of the seed's manifest.
     fn parse(versions: &str, seed: &str) -> Result<Self, VersionsError> {
         let assigned = assignments(versions)?;
         let value = |name| assigned.get(name).cloned().ok_or(VersionsError::Missing(name));
-        // The rest of a row is for the shell that builds the lab.
+        // Only the shell that builds the lab needs the rest of a row.
         let first_words = |name| {
             let rows = value(name)?;
             Ok(rows.lines().filter_map(|row| row.split_whitespace().next()).map(str::to_owned).collect::<Vec<_>>())
@@ -126,7 +126,7 @@ impl Versions {
     }
 }
 
-/// What each name is assigned; rows are lines of text.
+/// The value of each name. Rows become lines of text.
 fn assignments(text: &str) -> Result<HashMap<&str, String>, VersionsError> {
     let mut assigned = HashMap::new();
     let mut lines = (1..).zip(text.lines());
@@ -160,7 +160,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|char| char.is_ascii_uppercase() || char == '_')
 }
 
-/// Whether the shell takes a text as it stands, or rows begin.
+/// Whether a text needs no quotes in the shell, or begins rows.
 fn is_value(text: &str) -> bool {
     text == "\"" || (!text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || ".:-_".contains(char)))
 }

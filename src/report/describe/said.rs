@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::evidence::{ContainerLog, Warning};
 
-/// So much of a container's log is shown, from its end.
+/// The number of characters that are shown from the end of a container's log.
 const LAST_WORDS: usize = 220;
 
 pub(super) fn warning_line(warning: &Warning<'_>) -> String {
@@ -13,7 +13,7 @@ pub(super) fn warning_line(warning: &Warning<'_>) -> String {
     format!("the cluster warned of {kind} {name}: {reason}: {message}{times}")
 }
 
-/// The end of what a container wrote. Of a long one the first lines are left out: the last ones tell.
+/// The end of a container's log. The first lines of a long log are left out, because the last ones explain more.
 pub(super) fn last_lines(value: &Value) -> String {
     let Ok(log) = serde_json::from_value::<ContainerLog>(value.clone()) else { return value.to_string() };
     let ContainerLog { pod, container, previous, lines, .. } = log;

@@ -1,4 +1,4 @@
-//! A run whose last pod crashes until its time is up, so that little else can be decided.
+//! A run whose last pod crashes until the timeout, so that little else can be decided.
 
 use crate::evidence::Scenario;
 use serde_json::json;
@@ -9,10 +9,10 @@ use crate::evidence::*;
 
 const IN_VAIN: &str = "mysql-2 Ready did not come within 180s; last seen: Running, not Ready, CrashLoopBackOff";
 
-/// The record with which the deployment failed.
+/// The record that says that the deployment failed.
 const FAILED: u64 = 20;
 
-/// The run: `mysql-2` has an option that its server does not know.
+/// The run. `mysql-2` has an option that its server does not know.
 pub(crate) fn crashing_evidence() -> Evidence {
     let mut story = Story::default();
     story.cluster();
@@ -50,7 +50,7 @@ pub(crate) fn crashing_evidence() -> Evidence {
     Evidence::new(story.0)
 }
 
-/// Its outcome: one violation, and a cause that left four checks undecided.
+/// The outcome of the run: one violation, and a cause that left four checks undecided.
 pub(crate) fn crashing(evidence: &Evidence) -> Outcome<'_> {
     let why = format!("deploy: {IN_VAIN}");
     let needs_attention = |so: &str, reason: String| {

@@ -1,4 +1,4 @@
-//! A run with a ledger: what a disruption costs, what was only read back, and what was left out.
+//! A run with a ledger: the cost of disruptions, what was only read back, and what was left out.
 
 use super::{
     Act, Checkpoint, Entries, Entry, EventType, Evidence, Fault, Lag, LeftOut, Phase, Question, Sql, SqlAnswer, Story,
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::evidence::Scenario;
 
-/// What the witness's clock is ahead of the log's.
+/// How far the witness's clock is ahead of the log's clock, in milliseconds.
 const AHEAD_MS: u64 = 3_000;
 
-/// A run in which a replica and then the primary are deleted while the witness writes; the second takes too long.
+/// A run that deletes a replica and then the primary while the witness writes. The second deletion takes too long.
 pub(crate) fn disrupted_evidence() -> Evidence {
     let mut story = Story::default();
     story.cluster();
@@ -60,7 +60,7 @@ impl Story {
         self.at(ms, What::Sql(Sql { checkpoint, pod, uid, question, statements, took_us: 900, answer }));
     }
 
-    /// A pod that was deleted is gone, comes back, and the replicas catch up.
+    /// The deleted pod goes, comes back, and the replicas catch up.
     fn comes_back(&mut self, ordinal: u32, act: &Act, (gone, ready): (u64, u64)) {
         let deleted = self.pod(gone, EventType::Deleted, ordinal, 1, false, true);
         self.at(gone + 10, What::Fault(Fault { act: act.clone(), proof: Some(vec![deleted]) }));
@@ -74,7 +74,7 @@ impl Story {
         }
     }
 
-    /// The witness hands over what it wrote since the ledger was started, four times a second.
+    /// The witness reports all its writes since the start of the ledger, four for each second.
     fn writes(&mut self, ms: u64, taken: impl Fn(u64) -> bool) {
         let (mut writes, mut lags) = (Vec::new(), Vec::new());
         for (id, at_ms) in (1..).zip((81_200..ms).step_by(250)) {

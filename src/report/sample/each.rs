@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Story, run, set, uid};
 use crate::evidence::*;
 
-/// A record or more of each kind.
+/// At least one record of each kind.
 pub(crate) fn one_of_each() -> Vec<Record> {
     let mut story = Story::default();
     story.at(0, What::Run(Box::new(run())));

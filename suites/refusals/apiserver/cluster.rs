@@ -1,4 +1,4 @@
-//! The objects that a small cluster has itself, and its answers about itself.
+//! The built-in objects of a small cluster, and the answers about the API server itself.
 
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn discovery(group_version: &str, kinds: Kinds) -> String {
     json!({"kind": "APIResourceList", "groupVersion": group_version, "resources": resources}).to_string()
 }
 
-/// Its objects, by path.
+/// The built-in objects, by path.
 pub(super) fn objects() -> Vec<(String, Value)> {
     let of_system = |rest: &str| format!("/api/v1/namespaces/kube-system/{rest}");
     let corefile = json!({"metadata": {"name": "coredns"}, "data": {"Corefile": COREFILE}});

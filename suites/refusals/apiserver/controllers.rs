@@ -106,7 +106,7 @@ fn run_pods(state: &mut State) -> bool {
     false
 }
 
-/// The number in a pod's UID, from which its address is made: a new pod has another address.
+/// The number in a pod's UID. It determines the pod's address, so a new pod has another address.
 fn uid_number(pod: &Value) -> u64 {
     let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
     uid.trim_start_matches("uid-").parse().unwrap_or_default()
@@ -127,7 +127,7 @@ fn run_set(state: &mut State, path: &str) -> bool {
     let there = || (0..wanted + 10).filter_map(|ordinal| state.objects.get(&pod_path(ordinal)));
     let (count, ready) = (there().count(), there().filter(|pod| is_ready(pod)).count());
     let missing = (0..wanted).find(|ordinal| !state.objects.contains_key(&pod_path(*ordinal)));
-    // A pod waits only for those before it.
+    // A pod waits only for those with smaller ordinals.
     let may_come =
         |ordinal: &u64| (0..*ordinal).all(|before| state.objects.get(&pod_path(before)).is_some_and(is_ready));
     if let Some(ordinal) = missing.filter(may_come) {

@@ -24,7 +24,7 @@ pub(super) struct Store {
 #[derive(Default)]
 pub(super) struct State {
     pub objects: BTreeMap<String, Value>,
-    /// The objects that existed at the start, unchanged. The cluster's own are among them.
+    /// The initial objects, unchanged. They include the cluster's own objects.
     before: BTreeMap<String, Value>,
     own: BTreeSet<String>,
     version: u64,
@@ -102,19 +102,19 @@ impl Store {
         state.objects.keys().filter(|path| !state.before.contains_key(*path)).cloned().collect()
     }
 
-    /// The objects that existed at the start and have changed.
+    /// The initial objects that have changed.
     pub(super) fn changed(&self) -> Vec<String> {
         let state = self.lock();
         let changed = state.before.iter().filter(|(path, was)| state.objects.get(*path) != Some(was));
         changed.map(|(path, _)| format!("changed or gone: {path}")).collect()
     }
 
-    /// Whether a path is that of an object that existed at the start.
+    /// Whether a path belongs to an initial object.
     pub(super) fn is_others(&self, path: &str) -> bool {
         self.lock().before.keys().any(|other| path == other || path.starts_with(&format!("{other}/")))
     }
 
-    /// Creates an object of somebody else with the name of the one that is about to be created.
+    /// Creates another client's object with the name of the object that is about to be created.
     pub(super) fn take_name(&self, collection: &str, body: &Value) {
         let mut state = self.lock();
         let path = format!("{collection}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
@@ -214,7 +214,7 @@ impl Store {
 }
 
 impl State {
-    /// Stores an object with a new version.
+    /// Stores an object as a new version.
     pub(super) fn put(&mut self, what: &'static str, path: &str, mut object: Value) {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -249,7 +249,7 @@ impl State {
         (code, self.objects[path].to_string())
     }
 
-    /// Deletes the object at a path, or begins to.
+    /// Deletes the object at a path, or begins its deletion.
     pub(super) fn end(&mut self, path: &str) {
         let Some(mut object) = self.objects.get(path).cloned() else { return };
         let later = ["Namespace", "Pod"].iter().any(|kind| object["kind"] == *kind);
@@ -261,7 +261,7 @@ impl State {
         }
     }
 
-    /// The paths of objects that clients made, or that the cluster made for them.
+    /// The paths of objects that clients created, or that the cluster created for them.
     pub(super) fn made_of(&self, kind: &str) -> Vec<String> {
         let made = self.objects.iter().filter(|(path, it)| it["kind"] == kind && !self.before.contains_key(*path));
         made.map(|(path, _)| path.clone()).collect()

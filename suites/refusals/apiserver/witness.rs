@@ -1,5 +1,5 @@
 //! A fake witness. It speaks the witness's protocol over the API server's exec, as a pod of the small cluster would.
-//! Other pods have no program.
+//! The other pods cannot run a program.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ const STATUS: u8 = 3;
 /// The suffix of the names of the cluster.
 const ZONE: &str = ".svc.cluster.local";
 
-/// Takes over the connection of an exec. A witness answers until it ends. Other pods cannot run a program.
+/// Serves the connection of an exec. A witness answers until its connection ends. Other pods cannot run a program.
 pub(super) fn serve(mut stream: TcpStream, key: &str, path: &str, store: &Store) -> std::io::Result<()> {
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -85,7 +85,7 @@ fn resolve(ask: &DnsAsk, store: &Store) -> DnsAnswer {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut data = Vec::new();
     for pod in state.objects.values().filter(serves) {
-        // The names of a StatefulSet's pods are the Service's name with a number here.
+        // In this cluster the name of a pod is the name of its Service with a number.
         let (pod_name, home, address) =
             (text(&pod["metadata"]["name"]), text(&pod["metadata"]["namespace"]), text(&pod["status"]["podIP"]));
         let service = pod_name.rsplit_once('-').map_or("", |it| it.0);

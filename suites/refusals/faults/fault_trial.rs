@@ -1,4 +1,4 @@
-//! Runs one case: a run that meets the fault, the next start or `down`, and the checks afterwards.
+//! Runs one case: a run with the fault, the next start or `down`, and the checks afterwards.
 
 use std::fmt;
 use std::fs::File;
@@ -11,7 +11,7 @@ use super::script::{Fault, InjectionPoint, Script, points};
 use crate::apiserver::{ApiServer, UID};
 use crate::program::Place;
 
-/// A run that takes longer hangs.
+/// The time limit of a run. A run that exceeds it hangs.
 const ENDS_WITHIN: Duration = Duration::from_secs(600);
 
 /// How often to check whether the program has ended. Nothing announces the end of another process.
@@ -20,14 +20,14 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long the cluster may take to remove a volume after its claim.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// What follows the run.
+/// What happens after the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     Down,
     Run,
 }
 
-/// A fault at a point, and what follows.
+/// A fault at a point, and what happens afterwards.
 pub(super) struct FaultTrial {
     pub point: InjectionPoint,
     pub fault: Fault,
@@ -102,7 +102,7 @@ fn place(server: &ApiServer) -> Place {
     place
 }
 
-/// Runs until the end, or until the script has it killed.
+/// Runs until the program ends, or until the script kills it.
 fn run(place: &Place, killed: &Receiver<()>) -> Result<Said, String> {
     let [out, err] = ["stdout", "stderr"].map(|name| place.path(name));
     let file = |path| File::create(path).map_err(|error| error.to_string());
@@ -125,7 +125,7 @@ fn run(place: &Place, killed: &Receiver<()>) -> Result<Said, String> {
     Ok(Said { code: ended.and_then(|status| status.code()), text })
 }
 
-/// What is left after the cluster has removed what it removes on its own.
+/// The objects that remain after the cluster has removed what it removes by itself.
 fn at_rest(server: &ApiServer) -> Vec<String> {
     let begun = Instant::now();
     loop {
@@ -138,10 +138,10 @@ fn at_rest(server: &ApiServer) -> Vec<String> {
     }
 }
 
-/// Whether a run left nothing. A run that left something, or may have, must name it and the command that removes it,
-/// and must not exit with success.
+/// Whether a run left nothing. A run that left something, or may have left something, must name it and the command
+/// that removes it, and must not exit with success.
 fn told(left: &[String], place: &Place, said: &Said) -> Result<bool, String> {
-    // A run with a book does not know that nothing is left.
+    // A run with a book does not know that nothing remains.
     if left.is_empty() && books(place) == 0 {
         return Ok(true);
     }
@@ -163,7 +163,7 @@ fn books(place: &Place) -> usize {
     std::fs::read_dir(place.path("cache/steadfast/runs/clusters").join(UID)).map_or(0, Iterator::count)
 }
 
-/// Checks that nothing is left, and that nothing else was changed.
+/// Checks that nothing remains, and that nothing else was changed.
 fn is_clean(server: &ApiServer, place: &Place, text: &str) -> Result<(), String> {
     let (left, touched, books) = (at_rest(server), server.touched(), books(place));
     if left.is_empty() && touched.is_empty() && books == 0 {

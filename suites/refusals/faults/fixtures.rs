@@ -47,7 +47,8 @@ spec:
 /// The run's namespace.
 pub(super) const NAMESPACE: &str = "shop";
 
-/// Objects of others: some have the names of the run's objects, some belong to another run, and some look like a run's.
+/// Objects of others: some have the names of the run's objects, some belong to another run, and some look like
+/// objects of a run.
 pub(super) fn others() -> Vec<(String, Value)> {
     let labelled = |run: &str| json!({"steadfast/run": run});
     let of = |kind: &str, name: &str, labels: Value| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "labels": labels}});

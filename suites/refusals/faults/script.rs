@@ -1,4 +1,4 @@
-//! Decides which request of a run meets which fault.
+//! Decides which request of a run gets which fault.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::apiserver::{Fate, Request, refusal};
 
-/// How long credentials are refused, or the API server is away, if this is temporary.
+/// The duration of a temporary fault, in which credentials are refused or the API server is down.
 const PASSES_AFTER: Duration = Duration::from_millis(1_500);
 
 /// The value of `Retry-After`, in seconds.
 const RETRY_AFTER: u64 = 1;
 
-/// The fault that a request meets.
+/// The fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// Status 429 with `Retry-After`.
@@ -36,9 +36,9 @@ pub(super) enum Fault {
     Expires,
     /// Status 401 until the client has other credentials.
     ExpiresForGood,
-    /// The server is away for a while.
+    /// The server is down for a while.
     Away,
-    /// Somebody else has just created an object of the same name.
+    /// Another client has just created an object of the same name.
     Taken,
     /// The program is killed, and nothing is done.
     Killed,
@@ -49,7 +49,7 @@ pub(super) enum Fault {
 /// The request of a kind with this number, from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InjectionPoint {
-    /// Its method, or `WATCH`, and its path.
+    /// The method, or `WATCH`, and the path.
     pub request: String,
     pub turn: usize,
 }
@@ -63,12 +63,12 @@ impl InjectionPoint {
         self.request.starts_with("WATCH ")
     }
 
-    /// Whether it creates or changes something.
+    /// Whether the request creates or changes something.
     pub(super) fn makes(&self) -> bool {
         self.is_write() && !self.request.starts_with("DELETE ")
     }
 
-    /// Whether it creates something whose name somebody else may have taken.
+    /// Whether the request creates something under a name that may already be taken.
     pub(super) fn takes_name(&self) -> bool {
         self.is_write() && self.request.starts_with("POST ")
     }
@@ -84,7 +84,7 @@ impl fmt::Display for InjectionPoint {
 pub(super) fn kind_of(request: &Request) -> String {
     let method = if request.is_watch() { "WATCH" } else { &request.method };
     let names = request.path.split('/').map(|name| match name.rsplit_once('-') {
-        // The end of a run's name.
+        // Replaces the random end of a run's name.
         Some((name, word)) if word.len() == 6 && word.bytes().all(|it| it.is_ascii_hexdigit()) => {
             format!("{name}-[RUN]")
         }
@@ -105,7 +105,7 @@ pub(super) fn points(requests: &[Request]) -> Vec<InjectionPoint> {
     requests.iter().map(point).collect()
 }
 
-/// A fault at a point, while it is tested.
+/// A fault at a point during its test.
 pub(super) struct Script {
     point: InjectionPoint,
     fault: Fault,
@@ -178,7 +178,7 @@ impl Script {
             Fault::Expires | Fault::ExpiresForGood => refused(401, "Unauthorized", None),
             Fault::Taken => Fate::Taken,
             Fault::Killed | Fault::KilledAfter => {
-                // Nobody listens if the program was already killed.
+                // If the program was already killed, there is no receiver.
                 let _ = self.kill.lock().expect("no panic").send(());
                 if first && self.fault == Fault::KilledAfter { Fate::Stuck } else { Fate::Hang }
             }

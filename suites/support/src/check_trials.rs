@@ -10,7 +10,7 @@ use steadfast::run::{Settings, Shared, cancelled_by_signals};
 
 use crate::trials;
 
-/// Makes each of these checks a trial of one run. `settings` gives the settings of the run for the selected checks.
+/// Makes each of these checks a trial of one run. `settings` returns the settings of the run for the selected checks.
 pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) -> Settings) -> ExitCode {
     let arguments = trials::arguments();
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime"));
@@ -21,7 +21,7 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
         Trial::ignorable_test(check.id, move || runtime.block_on(judge(&shared, check)))
     };
     let conclusion = libtest_mimic::run(&arguments, checks.iter().map(trial).collect());
-    // Not while trials print: a workflow command must be at the start of a line.
+    // After the trials have printed: a workflow command must be at the start of a line.
     match GitHub::from_environment().zip(shared.carried_out()).map(|(step, outcome)| step.tell(&outcome)) {
         Some(Err(error)) => {
             steadfast::terminal::complain(&format!("error: {error}"));
@@ -31,13 +31,13 @@ pub fn run(checks: &'static [Check], settings: impl FnOnce(Vec<&'static Check>) 
     }
 }
 
-/// Ignores all of these checks visibly.
+/// Visibly ignores all of these checks.
 pub fn ignore(checks: &'static [Check], reason: &str) -> ExitCode {
     let ignored = checks.iter().map(|check| trials::ignored(check.id, reason));
     libtest_mimic::run(&trials::arguments(), ignored.collect()).exit_code()
 }
 
-/// The checks that the filters select: only the scenarios that they need are run. A process of nextest has only one
+/// The checks that the filters select. Only the scenarios that they need are run. A process of nextest has only one
 /// check, but its run is for all of them.
 fn wanted(arguments: &Arguments, checks: &'static [Check]) -> Vec<&'static Check> {
     let alone = std::env::var_os("NEXTEST_RUN_ID").is_none();

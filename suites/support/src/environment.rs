@@ -1,19 +1,19 @@
-//! What the environment asks of the suites.
+//! The environment variables of the suites.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A variable's value, where it is set and not empty.
+/// The value of a variable. `None` if it is unset or empty.
 ///
 /// # Panics
-/// When it is not what is asked for: a suite that went on would test something else.
+/// When the value is invalid: the suite would otherwise test something else.
 pub fn variable<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|error| panic!("{name} is `{text}`: {error}")))
 }
 
-/// Why no cluster is made, where `STEADFAST_CLUSTER=none` asks for that.
+/// The reason for creating no cluster, if `STEADFAST_CLUSTER=none` is set.
 pub fn no_cluster() -> Option<String> {
     let is_none = variable::<String>("STEADFAST_CLUSTER").is_some_and(|cluster| cluster == "none");
     is_none.then(|| "STEADFAST_CLUSTER=none: no cluster is wanted".to_owned())
@@ -24,7 +24,7 @@ pub fn timeout_scale() -> f64 {
     variable("STEADFAST_TIMEOUT_SCALE").unwrap_or(1.0)
 }
 
-/// Where runs are written: `ARTIFACTS`, or `target/steadfast`.
+/// The directory for runs: `ARTIFACTS`, or `target/steadfast`.
 pub fn artifacts() -> PathBuf {
     let given = std::env::var_os("ARTIFACTS").map(PathBuf::from);
     given.unwrap_or_else(|| repository().join("target/steadfast"))

@@ -1,21 +1,21 @@
-//! What the test suites share. A suite is a test of the root package: `suites/NAME.rs`, or `suites/NAME/main.rs` where it
-//! has several files.
+//! Shared code of the test suites. A suite is a test of the root package: `suites/NAME.rs`, or `suites/NAME/main.rs`
+//! if it has several files.
 //!
-//! | module               | what belongs there | suites |
+//! | module               | content            | suites |
 //! |----------------------|--------------------|--------|
-//! | [`trials`]           | trials that share nothing, each with a cluster of its own | `botched`, `interrupts`, `phases`, `secrets` |
-//! | [`check_trials`]     | trials that are checks, all on one run | `conformance`, `upgrade` |
+//! | [`trials`]           | trials, each with its own cluster | `botched`, `interrupts`, `phases`, `secrets` |
+//! | [`check_trials`]     | trials that are checks of one shared run | `conformance`, `upgrade` |
 //! | [`workload_trials`]  | trials that are workloads, many in one cluster | `mutants`, `variants` |
 //! | [`shared_cluster`]   | a cluster on which trials call the program | `existing`, `refusals` |
 //! | [`workload_cluster`] | a cluster for many workloads at once | `mutants`, `variants` |
 //! | [`older_cluster`]    | a cluster that a trial upgrades | `botched`, `phases` |
-//! | [`program`]          | the program with a cache of its own | `existing`, `interrupts` |
-//! | [`settings`]         | what a run is asked to do | `botched`, `conformance`, `upgrade` |
+//! | [`program`]          | the program with a separate cache | `existing`, `interrupts` |
+//! | [`settings`]         | the settings of a run | `botched`, `conformance`, `upgrade` |
 //! | [`environment`]      | the environment variables | all |
 //! | [`part`]             | one part of a suite: `STEADFAST_PART` | `mutants`, `variants`, `refusals` |
 //!
-//! A mutant is declared in `manifests/mutants/mutants.yaml`, a variant in `manifests/variants/variants.yaml`; the suites
-//! `mutants` and `variants` read these lists.
+//! The suites `mutants` and `variants` read the lists of their workloads from `manifests/mutants/mutants.yaml` and
+//! `manifests/variants/variants.yaml`.
 
 pub mod check_trials;
 pub mod environment;

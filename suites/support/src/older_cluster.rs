@@ -1,4 +1,4 @@
-//! A kind cluster of a user, with the release before the default one. It is deleted after the trial.
+//! A kind cluster of a user with the release before the default one. It is deleted after the trial.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -19,12 +19,12 @@ pub const READY_WITHIN: Duration = Duration::from_secs(180);
 
 const INTERRUPTED: &str = "interrupted";
 
-/// The pause between two requests to an API server that may be away. Nothing announces when it is back.
+/// The pause between two requests to an API server that may be down. Nothing announces its return.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A cluster with the older release.
 pub struct OlderCluster {
-    /// What this machine has ready.
+    /// The lab of this machine.
     pub lab: Lab,
     /// The cluster itself.
     pub cluster: KindCluster,

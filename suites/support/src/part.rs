@@ -1,4 +1,4 @@
-//! A part of a suite, so that short runs get through all of it in turn: `STEADFAST_PART=2/5` is the second fifth.
+//! A part of a suite, so that short runs cover the whole suite in turn. `STEADFAST_PART=2/5` is the second fifth.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,15 +18,15 @@ pub struct Part {
 }
 
 impl Part {
-    /// The part that the environment asks for; the whole suite unless it does.
+    /// The part that the environment selects. Default: the whole suite.
     ///
     /// # Panics
-    /// When it asks for something else: a suite that went on would test something else.
+    /// When the value is invalid: the suite would otherwise test something else.
     pub fn from_environment() -> Self {
         variable(VARIABLE).unwrap_or(Self { number: 1, of: 1 })
     }
 
-    /// Whether the trial with this place in its list belongs to the part.
+    /// Whether the trial with this index in its list belongs to the part.
     pub fn has(self, index: usize) -> bool {
         index % self.of == self.number - 1
     }
@@ -50,7 +50,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// Why no cluster is upgraded, where only a part of the suites is asked for: an upgrade takes as long as several parts.
+/// The reason for upgrading no cluster, if only a part of the suites is selected: an upgrade takes as long as several
+/// parts.
 pub fn no_upgrades() -> Option<String> {
     let part = Part::from_environment();
     let is_part = part.of > 1;

@@ -9,16 +9,16 @@ use steadfast::workload::Sources;
 
 use crate::environment::{artifacts, timeout_scale, variable};
 
-/// How far behind replicas may be where others keep the machine and its disk busy, in suites that try something else.
+/// The lag budget for suites that test something else on a machine whose processor and disk are busy.
 pub const BUSY_MACHINE_BUDGET: [&str; 2] = ["--budget", "lag=1m"];
 
-/// The usual settings of a run of these checks.
+/// The default settings of a run of these checks.
 pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settings {
     Settings {
         checks,
         manifests: Sources::of(std::env::var_os("STEADFAST_MANIFESTS").map(PathBuf::from)),
         target,
-        // Somebody who gives a suite a cluster allows the suite to disrupt it.
+        // A user who gives a cluster to a suite allows the suite to disrupt it.
         allow_disruption: true,
         namespace: None,
         config: RunConfig::default(),
@@ -31,7 +31,7 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
     }
 }
 
-/// A cluster of the suite's own, as the environment describes it.
+/// A new cluster for the suite, as the environment describes it.
 pub fn new_cluster() -> Target {
     let nodes = variable("STEADFAST_NODES").unwrap_or(3);
     Target::New { nodes, kubernetes: variable("STEADFAST_KUBERNETES"), domain: None, ip_family: IpFamily::Ipv4 }

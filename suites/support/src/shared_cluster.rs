@@ -16,19 +16,19 @@ use tokio_util::sync::CancellationToken;
 use crate::environment;
 use crate::trials::ignored;
 
-/// The cluster, as a trial has it.
+/// The cluster, as trials use it.
 pub struct SharedCluster {
-    /// Its name, as kind knows it.
+    /// The name of the kind cluster.
     pub name: String,
-    /// What this machine has ready.
+    /// The lab of this machine.
     pub lab: Lab,
-    /// Leads to the cluster as its administrator.
+    /// The kubeconfig of the cluster's administrator.
     pub kubeconfig: PathBuf,
-    /// Lets only one run use the cluster at a time, so that each finds it unchanged.
+    /// A lock that lets only one run use the cluster at a time, so that each run finds it unchanged.
     pub turn: Mutex<()>,
 }
 
-/// What a trial does on it.
+/// The function of a trial on the cluster.
 pub type ClusterTrialFunction = fn(&SharedCluster) -> Result<(), Failed>;
 
 /// Creates the cluster when the first trial asks for it, and deletes it.
@@ -41,8 +41,8 @@ struct Owner {
     cluster: OnceLock<Result<SharedCluster, String>>,
 }
 
-/// Runs a suite: trials that need the cluster, and others that do not. `STEADFAST_CLUSTER=none` ignores the trials on
-/// the cluster visibly. If something of the cluster is left, the suite fails.
+/// Runs a suite of trials that need the cluster and trials that do not. With `STEADFAST_CLUSTER=none` the trials on
+/// the cluster are visibly ignored. The suite fails if a part of the cluster remains.
 pub fn run(
     suite: &'static str,
     arguments: &Arguments,

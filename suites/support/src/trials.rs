@@ -1,4 +1,4 @@
-//! Trials that share nothing, each with a cluster of its own.
+//! Independent trials, each with its own cluster.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +7,13 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::environment;
 
-/// What a trial does.
+/// The function of a trial.
 pub type TrialFunction = fn() -> Result<(), Failed>;
 
 /// Set by a trial that was interrupted: no other one begins after it.
 pub(crate) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// The arguments, with the spelling of libtest that libtest-mimic does not know.
+/// The arguments. Translates the spelling `--no-capture` of libtest, which libtest-mimic does not know.
 pub fn arguments() -> Arguments {
     let known = |argument: String| if argument == "--no-capture" { "--nocapture".to_owned() } else { argument };
     Arguments::from_iter(std::env::args().map(known))
@@ -25,8 +25,8 @@ pub fn ignored(name: impl Into<String>, reason: impl Into<String>) -> Trial {
     Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
 }
 
-/// Runs the trials that are asked for, so many at once. Where there is a reason not to, or `STEADFAST_CLUSTER=none`, they are
-/// ignored, visibly.
+/// Runs the selected trials, this many at once. If there is a reason not to run them, or with
+/// `STEADFAST_CLUSTER=none`, they are visibly ignored.
 pub fn run(
     mut arguments: Arguments,
     trials: &[(&'static str, TrialFunction)],

@@ -1,4 +1,4 @@
-//! A stage: one kind cluster for many workloads, each in its own namespaces. The first trial creates it.
+//! One kind cluster for many workloads, each in its own namespaces. The first trial creates it.
 
 mod corefile;
 
@@ -21,25 +21,25 @@ use tokio_util::sync::CancellationToken;
 use crate::environment::{artifacts, timeout_scale};
 use crate::settings::BUSY_MACHINE_BUDGET;
 
-/// A workload for the stage.
+/// A workload for the cluster.
 pub struct WorkloadSpec {
-    /// Its directory inside the stage's.
+    /// The name of its directory inside the directory of the cluster.
     pub name: String,
     /// Its namespace.
     pub namespace: String,
-    /// Its manifests. Default: the seed with its overlay.
+    /// The manifests. Default: the seed with its overlay.
     pub manifests: Option<PathBuf>,
-    /// The scenarios that it runs, in order.
+    /// The scenarios to run, in order.
     pub scenarios: Vec<Scenario>,
-    /// Facts that its manifests do not tell, and what it must hold to.
+    /// The facts that the manifests do not contain, and the budgets.
     pub config: RunConfig,
-    /// The faults that are injected without the scenarios' knowledge.
+    /// The fault injections, which no scenario announces.
     pub injections: Vec<FaultInjection>,
     /// Multiplies every timeout.
     pub patience: f64,
 }
 
-/// The properties of a stage's cluster.
+/// The properties of a cluster for workloads.
 #[derive(Clone)]
 pub struct ClusterSpec {
     /// The number of nodes, including the control plane.
@@ -52,13 +52,13 @@ pub struct ClusterSpec {
     pub corefile: Option<fn(&str) -> String>,
 }
 
-/// What the clusters of a suite share.
+/// The shared state of the clusters of a suite.
 #[derive(Clone)]
 pub struct SuiteContext {
     /// Interrupts the trials.
     pub cancel: CancellationToken,
-    /// A read lock is held by every workload that runs its scenarios, and the write lock by the trial that creates a
-    /// cluster. Creating one uses both cores for a minute, and questions of other workloads would come late.
+    /// Every workload that runs its scenarios holds a read lock, and the trial that creates a cluster holds the write
+    /// lock. The creation uses both cores for a minute and would delay the questions of other workloads.
     pub quiet: Arc<RwLock<()>>,
 }
 
@@ -75,14 +75,14 @@ pub struct WorkloadCluster {
 }
 
 impl WorkloadCluster {
-    /// A stage with room for this many workloads at once. Nothing is created yet.
+    /// A cluster with room for this many workloads at once. Nothing is created yet.
     pub fn new(name: &str, spec: ClusterSpec, at_once: usize, suite: SuiteContext) -> Self {
         let run_id = format!("{name}-{}", run::run_id());
         let (room, expected) = (Semaphore::new(at_once), AtomicUsize::new(0));
         Self { run_id, spec, suite, room, expected, test_cluster: OnceCell::new(), cluster: Mutex::default() }
     }
 
-    /// Counts one more trial for this stage.
+    /// Counts one more trial for this cluster.
     pub fn expect_one(&self) {
         self.expected.fetch_add(1, Ordering::Relaxed);
     }
@@ -162,7 +162,7 @@ impl WorkloadCluster {
             manifests: workload::load(&Sources::of(spec.manifests.clone()), &test_cluster.lab.kubectl).await?.manifests,
             namespace: Some(spec.namespace.clone()),
             config: RunConfig {
-                // The workloads share the machine with others.
+                // The workloads share the machine with others, so the rate is low.
                 ledger: Rate { writers: 2, per_second: 5 },
                 budgets: iter::once(lag.parse().expect("a budget")).chain(spec.config.budgets.clone()).collect(),
                 ..spec.config.clone()
@@ -185,7 +185,7 @@ impl WorkloadCluster {
         Ok(Evidence::read(&evidence)?)
     }
 
-    /// Removes the cluster. It is an error if something of it is left.
+    /// Removes the cluster. Fails if a part of it remains.
     pub async fn tear_down(&self) -> Result<(), String> {
         let Some(cluster) = self.cluster.lock().await.take() else { return Ok(()) };
         let left = cluster.delete().await.map_err(|error| error.to_string())?;

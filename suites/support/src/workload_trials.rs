@@ -1,4 +1,4 @@
-//! What suites share that run many workloads in one cluster.
+//! Shared code of the suites that run many workloads in one cluster.
 
 use std::cmp::Reverse;
 use std::path::Path;
@@ -21,15 +21,15 @@ use crate::workload_cluster::{ClusterSpec, SuiteContext, WorkloadCluster};
 pub trait WorkloadTrial: Send + 'static {
     /// Its name.
     fn name(&self) -> String;
-    /// The number of the stage on which it runs.
+    /// The number of its cluster.
     fn cluster(&self) -> usize;
-    /// Runs it and judges what was recorded.
+    /// Runs the trial and judges its evidence.
     fn run(&self, cluster: &WorkloadCluster) -> impl Future<Output = Result<(), Failed>>;
 }
 
-/// Runs the trials of a suite, or the selected part of them, this many at once, and removes the stages. The trials of
-/// the last stage come first: all clusters are created before any trial runs, and clusters with few trials are removed
-/// early.
+/// Runs the trials of a suite, or the selected part of them, this many at once, and removes the clusters. The trials
+/// of the last cluster come first: all clusters are created before any trial runs, and clusters with few trials are
+/// removed early.
 pub fn run<T: WorkloadTrial>(mut suite_trials: Vec<T>, clusters: &[(&str, ClusterSpec)], at_once: usize) -> ExitCode {
     let mut arguments = trials::arguments();
     if let Some(reason) = environment::no_cluster() {
@@ -75,7 +75,7 @@ async fn run_one(trial: impl WorkloadTrial, cluster: &WorkloadCluster) -> Result
 /// Reads the list of a suite's workloads.
 ///
 /// # Panics
-/// If it cannot be read: a suite without its list must not look like success.
+/// When it cannot be read: a suite without its list must not look like success.
 pub fn list<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     let list: Vec<T> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

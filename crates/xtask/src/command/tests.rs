@@ -2,21 +2,21 @@ use std::cell::RefCell;
 
 use super::*;
 
-/// Runs nothing, and notes each command and what is told.
+/// A runner that runs nothing and records each command and each printed line.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    /// The commands so far, and what was told.
+    /// The recorded commands and printed lines.
     pub noted: RefCell<Vec<String>>,
     /// Commands that contain one of these fail.
     pub fails: Vec<&'static str>,
-    /// What commands print: those that begin with the first text print the second.
+    /// The output of commands: a command that begins with the first text prints the second.
     pub prints: Vec<(&'static str, &'static str)>,
-    /// The programs that are not there.
+    /// The programs that are missing.
     pub lacks: Vec<&'static str>,
 }
 
 impl Recorder {
-    /// What was noted, a line each.
+    /// The recorded lines.
     pub(crate) fn commands(&self) -> String {
         self.noted.borrow().join("\n")
     }

@@ -3,10 +3,10 @@ use std::process::Stdio;
 
 use super::*;
 
-/// How long a test waits for what has to come.
+/// The longest time that a test waits for an expected event.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A time that is over at once for people, and is none of what a shell takes to start.
+/// A time that is short for people, but longer than the start of a shell.
 const SHORT: Duration = Duration::from_millis(300);
 
 fn start(script: &str, limit: Duration, grace: Duration) -> Group {
@@ -15,13 +15,13 @@ fn start(script: &str, limit: Duration, grace: Duration) -> Group {
     Group::start(&mut shell, limit, grace).expect("a shell")
 }
 
-/// Starts a script that is out of time once it has made the file `begun`.
+/// Starts a script, whose deadline passes as soon as it has created the file `begun`.
 fn start_and_expire(directory: &Path, script: &str, grace: Duration) -> Group {
     let mut group = start(&format!("cd {}; {script}", directory.display()), SOON, grace);
     let begun = Instant::now();
     while !directory.join("begun").exists() {
         assert!(begun.elapsed() < SOON, "it does not begin");
-        // Nothing tells of a file.
+        // Nothing announces a new file, so the test polls.
         std::thread::sleep(Duration::from_millis(5));
     }
     group.deadline = Instant::now();
@@ -36,12 +36,12 @@ fn end(group: &mut Group) -> End {
             return end;
         }
         assert!(begun.elapsed() < SOON, "it does not end");
-        // Nobody tells when a process ends that is no child of this one.
+        // Nothing announces the end of a process that is not a child of this one, so the test polls.
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Whether this was over long before the time that a test waits at most.
+/// Whether the time since `begun` is far below the longest wait of a test.
 fn is_quick(begun: Instant) -> bool {
     begun.elapsed() < SOON / 2
 }
@@ -56,7 +56,8 @@ fn a_command_passes_or_fails_with_its_code() {
 #[test]
 fn a_command_that_is_out_of_time_may_clean_up() {
     let directory = tempfile::tempdir().expect("a directory");
-    // The shell runs the trap when the current command ends: a long one that starts after the signal would delay it.
+    // The shell runs the trap when the current command ends, so a long command that starts after the signal would
+    // delay it.
     let script = "trap 'sleep 0.2; touch cleaned; exit 0' INT; touch begun; while :; do sleep 0.01; done";
     assert_eq!(end(&mut start_and_expire(directory.path(), script, SOON)), End::OutOfTime);
     assert!(directory.path().join("cleaned").exists(), "it could not clean up");

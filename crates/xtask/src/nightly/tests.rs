@@ -3,7 +3,7 @@ use std::cell::{Cell, RefCell};
 use super::*;
 use crate::stage::STAGES;
 
-/// Stages that are quick: a minute is a second.
+/// A pace for fast stages: a minute lasts a second.
 const QUICK: Pace =
     Pace { minute: Duration::from_secs(1), grace: Duration::from_secs(20), poll: Duration::from_millis(5) };
 
@@ -15,12 +15,12 @@ fn calls(names: &[&str]) -> Vec<Call> {
     names.iter().map(|name| call(name)).collect()
 }
 
-/// Runs stages as scripts; `$STAGE` is the stage.
+/// Runs stages as scripts. `$STAGE` is the name of the stage.
 fn run(names: &[&str], script: &str, signals: &mut dyn FnMut() -> usize, pace: Pace) -> (Vec<Row>, String) {
     let command = |call: &Call| {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).env("STAGE", call.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
-        // A night that runs these tests sets them.
+        // A nightly run that includes these tests sets these variables.
         shell.env_remove("PROPTEST_CASES").env_remove("STEADFAST_TIMEOUT_SCALE");
         shell
     };
@@ -55,7 +55,7 @@ fn a_stage_that_fails_does_not_keep_others_from_their_turn() {
 
 #[test]
 fn a_stage_that_takes_too_long_is_out_of_time() {
-    // The trend has 15 minutes, the seed 90.
+    // The deadline of `trend` is 15 minutes, that of `seed` 90.
     let pace = Pace { minute: Duration::from_millis(60), ..QUICK };
     let (rows, _) = run(&["trend", "seed"], "[ $STAGE = seed ] || sleep 1000", &mut || 0, pace);
     assert_eq!(outcomes(&rows), [Outcome::OutOfTime, Outcome::Passed]);
@@ -65,7 +65,7 @@ fn a_stage_that_takes_too_long_is_out_of_time() {
 #[test]
 fn two_go_beside_each_other_and_their_output_is_kept() {
     let directory = tempfile::tempdir().expect("a directory");
-    // Each waits until the other one has begun, so neither can end alone.
+    // Each stage waits until the other one has begun, so neither can end alone.
     let script = format!(
         "cd {}; echo $STAGE begins; touch $STAGE; until [ -e upgrade ] && [ -e offline ]; do sleep 0.01; done; \
          echo scale $STEADFAST_TIMEOUT_SCALE >&2; if [ $STAGE = offline ]; then nice; touch ended; \
@@ -153,7 +153,7 @@ fn a_signal_is_handed_on_and_waited_for() {
 fn a_real_signal_ends_a_night() {
     use signal_hook::consts::SIGUSR1;
     let mut caught = signal_hook::iterator::Signals::new([SIGUSR1]).expect("it can be caught");
-    // No other test catches this one.
+    // No other test catches this signal.
     signal_hook::low_level::raise(SIGUSR1).expect("a signal");
     let (rows, out) = run(&["style", "seed"], "exit 0", &mut || caught.pending().count(), QUICK);
     assert_eq!((outcomes(&rows), out.as_str()), (vec![Outcome::NotRun; 2], ""));

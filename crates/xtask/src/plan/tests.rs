@@ -1,7 +1,7 @@
 use super::*;
 use crate::versions::tests::good;
 
-/// A day on which the parts are 4/384 and 4/8.
+/// A day whose parts are 4/384 and 4/8.
 const DAY: u64 = 384 * 50 + 3;
 
 fn night(only: &[&str], all_judges: bool) -> Result<Vec<String>, CallError> {
@@ -119,7 +119,7 @@ fn stages_are_named_by_a_line_or_its_first_words() {
 #[test]
 fn a_part_may_be_one_that_the_machine_would_not_take() {
     assert_eq!(found(&["mutants 2/8", "judges 7/384"]), ["mutants 2/8", "judges 7/384"]);
-    assert_eq!(error("mutants 9/8"), "`9/8` is no part: give one as in 2/8");
+    assert_eq!(error("mutants 9/8"), "`9/8` is not a part; give one such as 2/8");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How long the advisories of dependencies may be out of reach.
+//! Limits how long the list of advisories may be unreachable.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 
-/// For so many days the stage passes without their list.
+/// The number of days for which the stage passes without the list.
 const DAYS: u64 = 7;
 
-/// A day.
+/// The length of a day.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A file that is as old as the last time at which the list was fetched; on a machine that never could, as the first time
-/// that it could not.
+/// A file with the modification time of the last fetch of the list. On a machine that never fetched it, it has the
+/// time of the first attempt.
 #[derive(Debug)]
 pub(super) struct Advisories(PathBuf);
 
@@ -23,19 +23,19 @@ impl Advisories {
         Self(cache.join("advisories"))
     }
 
-    /// Notes that the list was fetched.
+    /// Records that the list was fetched.
     pub(super) fn note_fetched(&self) -> anyhow::Result<()> {
         self.note("last fetched")
     }
 
-    /// What there is to say of a list that cannot be fetched.
+    /// The message about a list that cannot be fetched.
     ///
     /// # Errors
-    /// When it is too late.
+    /// When the list has been unreachable for too long.
     pub(super) fn may_wait(&self, now: SystemTime) -> anyhow::Result<String> {
         let age = match self.age(now) {
             Some(age) => age,
-            // A clock that was wrong must not let the list wait for longer.
+            // If the clock was wrong, the time starts anew, so that the list does not wait longer.
             None => {
                 self.note("never fetched, first asked for")?;
                 Duration::ZERO
@@ -44,21 +44,21 @@ impl Advisories {
         let days = age.as_secs() / DAY.as_secs();
         let noted = fs::read_to_string(&self.0).with_context(|| format!("cannot read {}", self.0.display()))?;
         let state = format!(
-            "advisories: their list cannot be fetched ({} {days} days ago, says {})",
+            "advisories: cannot fetch the list ({} {days} days ago, says {})",
             noted.trim_end(),
             self.0.display()
         );
         if days >= DAYS {
             bail!(
-                "{state}\nadvisories: after {DAYS} days that is a failure. Remedy: let this machine reach \
-                 https://github.com/RustSec/advisory-db, or tell git of a mirror (git config --global \
+                "{state}\nadvisories: after {DAYS} days this is a failure. Remedy: let this machine reach \
+                 https://github.com/RustSec/advisory-db, or configure a mirror (git config --global \
                  url.MIRROR.insteadOf https://github.com/RustSec/advisory-db)"
             );
         }
         Ok(format!("{state}\nadvisories: without it this stage passes for {DAYS} days, and then fails"))
     }
 
-    /// How old the file is; nothing, where it is not there or is from the future.
+    /// The age of the file. `None` if it does not exist or is from the future.
     fn age(&self, now: SystemTime) -> Option<Duration> {
         let written = fs::metadata(&self.0).and_then(|file| file.modified()).ok()?;
         now.duration_since(written).ok()
@@ -79,7 +79,7 @@ impl Advisories {
 mod tests {
     use super::*;
 
-    /// A cache in which the file is so many days old; a negative number is the future.
+    /// A cache in which the file is this many days old. A negative number is in the future.
     fn aged(note: &str, days: i64) -> (tempfile::TempDir, Advisories, SystemTime) {
         let directory = tempfile::tempdir().expect("a directory");
         let advisories = Advisories::in_cache(&directory.path().join("steadfast"));

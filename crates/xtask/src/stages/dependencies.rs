@@ -13,7 +13,7 @@ impl Stages<'_> {
         self.tool("deny", &self.versions.cargo_deny)?;
         self.deny("", "bans licenses sources")?;
         let advisories = Advisories::in_cache(&self.cache());
-        // The list of advisories is a repository of its own, which not every machine reaches.
+        // The list of advisories is a separate repository, which not every machine can reach.
         match self.runner.run(&Cmd::cargo("deny --locked fetch db")) {
             Ok(()) => {
                 advisories.note_fetched()?;
@@ -22,7 +22,7 @@ impl Stages<'_> {
             Err(CommandError::Failed { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        // What was known when it was fetched last is worth knowing still.
+        // The advisories of the last fetch are still useful.
         if self.has_old_advisories() {
             self.deny("--offline", "advisories")?;
         }
@@ -30,7 +30,7 @@ impl Stages<'_> {
         Ok(())
     }
 
-    /// Of the program and of `fuzz`, a workspace of its own.
+    /// Checks the main workspace and the separate workspace `fuzz`.
     fn deny(&self, option: &str, checks: &str) -> anyhow::Result<()> {
         for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
             let deny = Cmd::cargo("deny --locked").words(option).arg("--manifest-path").arg(manifest);
@@ -39,7 +39,7 @@ impl Stages<'_> {
         Ok(())
     }
 
-    /// The cache of the lab, as `ci/lib/path.sh` has it.
+    /// The cache of the lab. `ci/lib/path.sh` uses the same path.
     fn cache(&self) -> PathBuf {
         let caches = self.variable("XDG_CACHE_HOME").map(PathBuf::from);
         caches.or_else(|| self.below_home(".cache")).unwrap_or_else(|| PathBuf::from("/var/cache")).join("steadfast")

@@ -1,5 +1,5 @@
-//! The stage `fuzz`. What a target finds new goes to `fuzz/corpus`, what breaks the program to `fuzz/artifacts`. The seeds
-//! are in the repository.
+//! The stage `fuzz`. New inputs of a target go to `fuzz/corpus`, and inputs that break the program to
+//! `fuzz/artifacts`. The seeds are in the repository.
 
 use std::fs;
 
@@ -8,20 +8,20 @@ use anyhow::{Context as _, ensure};
 use super::Stages;
 use crate::command::{Cmd, CommandError};
 
-/// The targets, and how many bytes their inputs have at most: a log is many, twenty edits of a stored run are few.
+/// The targets, and the largest size of their inputs in bytes: a log needs many, twenty edits of a stored run few.
 const TARGETS: [(&str, u32); 2] = [("reader", 32_768), ("judges", 1024)];
 
-/// How many seconds each target is run for, unless `STEADFAST_FUZZ_SECONDS` says otherwise.
+/// How long each target runs, in seconds, unless `STEADFAST_FUZZ_SECONDS` sets it.
 const SECONDS: u32 = 300;
 
-/// After how many seconds an input hangs: each takes milliseconds.
+/// The time limit for one input, in seconds. An input normally takes milliseconds.
 const HANGS: f64 = 30.0;
 
 impl Stages<'_> {
     pub(super) fn fuzz(&self) -> anyhow::Result<()> {
-        ensure!(self.runner.has("c++"), "a C++ compiler is missing, of which libFuzzer is built: apt-get install g++");
+        ensure!(self.runner.has("c++"), "libFuzzer needs a C++ compiler: apt-get install g++");
         self.tool("fuzz", &self.versions.cargo_fuzz)?;
-        // cargo-fuzz knows no --locked: where this one fails, it would write another lock file.
+        // cargo-fuzz has no --locked. This command fails where cargo-fuzz would write another lock file.
         self.runner.run(&Cmd::cargo("fetch --locked --manifest-path fuzz/Cargo.toml").title("dependencies"))?;
         let of_fuzz = "--locked --manifest-path fuzz/Cargo.toml --target-dir target";
         let clippy = Cmd::cargo("clippy").words(of_fuzz).words("--all-targets --quiet -- -D warnings");
@@ -41,11 +41,12 @@ impl Stages<'_> {
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// What runs a target, and what keeps of inputs that reach the same only the smallest, with which the next night begins.
+    /// The command that runs a target, and the command that minimizes its corpus for the next night.
     fn commands(&self, target: &str, longest: u32) -> anyhow::Result<[Cmd; 2]> {
         let seconds = self.variable("STEADFAST_FUZZ_SECONDS").unwrap_or_else(|| SECONDS.to_string());
         let scale = self.timeout_scale();
-        let scale: f64 = scale.parse().with_context(|| format!("STEADFAST_TIMEOUT_SCALE is `{scale}`, no number"))?;
+        let scale: f64 =
+            scale.parse().with_context(|| format!("STEADFAST_TIMEOUT_SCALE is `{scale}`, which is not a number"))?;
         let mut options = vec![
             format!("-timeout={:.0}", (HANGS * scale).floor()),
             "-rss_limit_mb=4096".to_owned(),
@@ -62,8 +63,9 @@ impl Stages<'_> {
     }
 }
 
-/// Sanitizers want a nightly compiler, and look for what only unsafe code does. Debug assertions and overflow checks are on.
-/// Comparisons are not traced: that takes a third of the time, and inputs that are edits gain nothing by it.
+/// Disables the sanitizer, because sanitizers need a nightly compiler and detect only errors of unsafe code. Debug
+/// assertions and overflow checks are on. Disables the tracing of comparisons, because it takes a third of the time
+/// and does not help inputs that are edits.
 fn fuzz(subcommand: &str, target: &str) -> Cmd {
     Cmd::cargo("fuzz").arg(subcommand).words("--sanitizer none --no-trace-compares").arg(target)
 }

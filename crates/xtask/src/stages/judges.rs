@@ -1,4 +1,4 @@
-//! The stage `judges`: cargo-mutants changes the judges, and tests have to notice.
+//! The stage `judges`: cargo-mutants changes the judges, and the tests must detect each change.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -9,7 +9,7 @@ use super::Stages;
 use crate::command::Cmd;
 use crate::part::Part;
 
-/// How many random histories a property is tried on: what more of them would notice wants a test of its own.
+/// The number of random histories for each property. A change that only more histories detect needs its own test.
 const HISTORIES: &str = "64";
 
 impl Stages<'_> {
@@ -18,9 +18,10 @@ impl Stages<'_> {
         self.tool("mutants", &self.versions.cargo_mutants)?;
         let build = Scratch::new(self.root.join(&output).join("built"))?;
         let directory = build.0.display().to_string();
-        // cargo-mutants builds a copy of this tree. What is built of the dependencies here need not be built there again.
+        // cargo-mutants builds a copy of this tree. The dependencies that are already built here need no second
+        // build.
         let copy = Cmd::new("cp").words("-a --parents").args(built(&self.root.join("target"))?).arg(&directory);
-        self.runner.run(&copy.directory("target").title("what is built of the dependencies"))?;
+        self.runner.run(&copy.directory("target").title("the built dependencies"))?;
         // cargo-mutants counts from 0.
         let shard = format!("{}/{}", part.number - 1, part.of);
         let mutants = Cmd::cargo("mutants --output").arg(output).arg("--shard").arg(shard);
@@ -28,7 +29,7 @@ impl Stages<'_> {
     }
 }
 
-/// The directories below `target` that hold what is built, as paths from there.
+/// The directories below `target` with build results, as paths relative to it.
 fn built(target: &Path) -> io::Result<Vec<String>> {
     let mut profiles = vec!["debug".to_owned()];
     for entry in fs::read_dir(target)? {
@@ -40,13 +41,13 @@ fn built(target: &Path) -> io::Result<Vec<String>> {
     Ok(profiles.iter().flat_map(parts).collect())
 }
 
-/// A directory that is empty at first, and is of no use afterwards.
+/// A directory that is empty at first and is removed afterwards.
 #[derive(Debug)]
 struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(path: PathBuf) -> anyhow::Result<Self> {
-        // One that was killed left it.
+        // A killed run may have left the directory.
         let scratch = Self(path);
         scratch.remove();
         fs::create_dir_all(&scratch.0).with_context(|| format!("cannot make {}", scratch.0.display()))?;
@@ -54,7 +55,7 @@ impl Scratch {
     }
 
     fn remove(&self) {
-        // What is left takes room, and the next one removes it.
+        // A directory that cannot be removed only takes space, and the next run removes it.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

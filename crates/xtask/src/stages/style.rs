@@ -44,13 +44,13 @@ impl Stages<'_> {
     }
 }
 
-/// Whether a text is shell, by its first line or by what it tells shellcheck.
+/// Whether a text is a shell script, by its first line or its shellcheck directive.
 fn is_shell(text: &str) -> bool {
     let starts = ["#!/bin/bash", "#!/bin/sh", "# shellcheck shell="];
     text.lines().any(|line| starts.iter().any(|start| line.starts_with(start)))
 }
 
-/// The names of the programs in a directory, in order.
+/// The names of the programs in a directory, sorted.
 fn executables(directory: &Path) -> anyhow::Result<Vec<String>> {
     let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let mut names = Vec::new();

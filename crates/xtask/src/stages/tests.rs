@@ -14,7 +14,7 @@ fn run(runner: &Recorder, task: &Task) -> anyhow::Result<()> {
     run_with(runner, task, &|_| None)
 }
 
-/// The commands of a task that passes.
+/// The commands of a task that succeeds.
 fn commands(task: &Task) -> String {
     let runner = Recorder::default();
     run(&runner, task).expect("it passes");
@@ -80,7 +80,7 @@ fn suites_without_a_stage_are_found() {
     ");
     let runner = Recorder { prints: vec![("cargo metadata", "{}")], ..Recorder::default() };
     let error = run(&runner, &Task::Clusters).expect_err("nothing is found").to_string();
-    assert_eq!(error, "cargo metadata prints what this program does not understand");
+    assert_eq!(error, "cannot parse the output of cargo metadata");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn conformance_takes_the_manifests_of_the_server() {
     ");
     let runner = Recorder::default();
     let error = run(&runner, &cell("oracle:19")).expect_err("it has no manifests").to_string();
-    assert_eq!(error, "there is no manifests/servers/oracle-19, which would have oracle:19 under test");
+    assert_eq!(error, "there is no manifests/servers/oracle-19 with a workload for oracle:19");
     assert_eq!(runner.commands(), "");
 }
 
@@ -196,7 +196,7 @@ fn a_violation_fails_whether_advisories_are_in_reach_or_not() {
     assert_eq!(crate::code_of(&error), 3);
 }
 
-/// An environment whose caches are below a directory.
+/// An environment whose caches are in a directory.
 fn below(directory: &Path) -> impl Fn(&str) -> Option<String> {
     let directory = directory.display().to_string();
     move |name| matches!(name, "XDG_CACHE_HOME" | "CARGO_HOME").then(|| directory.clone())

@@ -65,12 +65,12 @@ fn what_is_missing_or_contradicts_itself_is_named() {
     assert_eq!(error("KIND=1\nKIND=2\n"), "ci/versions, line 2: KIND is assigned a second time");
     assert_eq!(
         error("KIND=1\nSERVERS=\"\nmysql:5.7\n"),
-        "ci/versions, line 2: the rows of SERVERS do not end: a line with only a `\"` is missing"
+        "ci/versions, line 2: the rows of SERVERS have no end: a line with only a `\"` is missing"
     );
     assert_eq!(error(&GOOD.replace("CARGO_FUZZ=0.13.2\n", "")), "ci/versions does not assign CARGO_FUZZ");
     assert_eq!(
         error(&GOOD.replace("1.36.3 ", "v1.36 ")),
-        "ci/versions: `v1.36` in BUILDABLE_KUBERNETES is no version such as 1.37.2"
+        "ci/versions: `v1.36` in BUILDABLE_KUBERNETES is not a version such as 1.37.2"
     );
     assert_eq!(
         error(&GOOD.replace("DEFAULT_KUBERNETES=1.37.2", "DEFAULT_KUBERNETES=1.38.0")),

@@ -1,4 +1,4 @@
-//! Changes the Corefile of a stage's cluster.
+//! Changes the Corefile of a workload cluster.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
-/// How long the DNS servers may take to stop: they continue to serve for a while.
+/// How long the DNS servers may take to stop. They continue to serve for a while.
 const GONE_WITHIN: Duration = Duration::from_secs(90);
 
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
