@@ -52,9 +52,31 @@ pub(crate) fn too_long(text: &str, limit: usize) -> Vec<String> {
     (lines > limit).then_some(finding).into_iter().collect()
 }
 
+/// The properties of the catalogue that a page does not introduce in bold.
+pub(crate) fn missing_properties<'a>(text: &str, properties: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let text = text.to_lowercase();
+    let missing = properties.filter(|property| !text.contains(&format!("**{property}**")));
+    missing.map(|property| format!("the property {property} is not introduced: - **{property}**: …")).collect()
+}
+
+/// A finding if a page gives another number of these than there are, as in `56 workloads`.
+pub(crate) fn wrong_number(text: &str, of: &str, number: usize) -> Vec<String> {
+    let wanted = format!("{number} {of}");
+    let is_told = text.contains(&wanted);
+    (!is_told).then(|| format!("it does not say that there are {wanted}")).into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_property_or_a_number_that_the_page_lacks_is_found() {
+        let page = "- **DNS**: exact answers\n56 workloads";
+        assert_eq!(missing_properties(page, ["dns", "ordering"].into_iter()).len(), 1);
+        assert!(wrong_number(page, "workloads", 56).is_empty());
+        assert_eq!(wrong_number(page, "workloads", 57), ["it does not say that there are 57 workloads"]);
+    }
 
     #[test]
     fn a_link_that_leads_nowhere_is_found() {

@@ -14,7 +14,7 @@ mod source;
 mod words;
 
 use repository::{File, documents, path_of, read, rust, scripts};
-use steadfast::check::all;
+use steadfast::check::{CATALOGUE, Check, all};
 use steadfast::evidence::SCENARIOS;
 
 /// Fails with all findings of a rule, one per line.
@@ -110,6 +110,14 @@ fn links_lead_to_files() {
 #[test]
 fn the_readme_is_a_page() {
     none(documents::too_long(&read("README.md"), 150));
+}
+
+#[test]
+fn the_readme_lists_the_properties_and_counts_the_mutants() {
+    let readme = read("README.md");
+    none(documents::missing_properties(&readme, CATALOGUE.iter().map(Check::property)));
+    let mutants = read("manifests/mutants/mutants.yaml").lines().filter(|line| line.starts_with("- name:")).count();
+    none(documents::wrong_number(&readme, "workloads and clusters are wrong on purpose", mutants));
 }
 
 #[test]
