@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::Stages;
 use crate::command::Cmd;
@@ -22,9 +22,13 @@ impl Stages<'_> {
         // build.
         let copy = Cmd::new("cp").words("-a --parents").args(built(&self.root.join("target"))?).arg(&directory);
         self.runner.run(&copy.directory("target").title("the built dependencies"))?;
+        // Without a package, cargo-mutants changes only the root package, which has no judges.
+        let mutants = Cmd::cargo("mutants --package steadfast-judge");
+        let listed = self.runner.output(&mutants.clone().arg("--list"))?;
+        ensure!(!listed.trim().is_empty(), "cargo mutants finds nothing to change: see .cargo/mutants.toml");
         // cargo-mutants counts from 0.
         let shard = format!("{}/{}", part.number - 1, part.of);
-        let mutants = Cmd::cargo("mutants --output").arg(output).arg("--shard").arg(shard);
+        let mutants = mutants.arg("--output").arg(output).arg("--shard").arg(shard);
         Ok(self.runner.run(&mutants.env("CARGO_TARGET_DIR", directory).env("PROPTEST_CASES", HISTORIES))?)
     }
 }
