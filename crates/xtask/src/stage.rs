@@ -189,7 +189,7 @@ pub(crate) static STAGES: [Stage; 15] = [
     },
     Stage {
         name: "judges",
-        takes: Takes::Part(Parts { of: 384, alone: 180, daily: Daily::Everybody }, Task::Judges),
+        takes: Takes::Part(Parts { of: 16, alone: 180, daily: Daily::Everybody }, Task::Judges),
         minutes: 180,
         beside: Some(Beside::Computes),
         jobs: Jobs::Night,

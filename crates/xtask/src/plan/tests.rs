@@ -1,8 +1,8 @@
 use super::*;
 use crate::versions::tests::good;
 
-/// A day whose parts are 4/384 and 4/8.
-const DAY: u64 = 384 * 50 + 3;
+/// A day whose parts are 4/16 and 4/8.
+const DAY: u64 = 16 * 50 + 3;
 
 fn night(only: &[&str], all_judges: bool) -> Result<Vec<String>, CallError> {
     let versions = good();
@@ -33,7 +33,7 @@ fn a_machine_takes_all_parts_at_once() {
     dependencies
     upgrade
     offline
-    judges 4/384
+    judges 4/16
     phases
     fuzz
     clusters
@@ -55,7 +55,7 @@ fn a_night_has_a_job_for_each_part() {
     dependencies
     upgrade
     offline
-    judges 4/384
+    judges 4/16
     phases
     fuzz
     clusters
@@ -100,11 +100,11 @@ fn a_pull_request_has_the_part_of_the_day() {
 #[test]
 fn all_judges_are_each_part_in_turn_and_come_last() {
     let calls = night(&[], true).expect("there are such stages");
-    let judges: Vec<&String> = calls.iter().skip_while(|call| *call != "judges 1/384").collect();
-    assert_eq!((judges.len(), judges[383].as_str()), (384, "judges 384/384"));
-    assert_eq!(calls[calls.len() - 385], "trend");
-    assert!(!calls[..calls.len() - 384].iter().any(|call| call.starts_with("judges")));
-    assert_eq!(night(&["judges"], true).expect("there are such stages").len(), 384);
+    let judges: Vec<&String> = calls.iter().skip_while(|call| *call != "judges 1/16").collect();
+    assert_eq!((judges.len(), judges[15].as_str()), (16, "judges 16/16"));
+    assert_eq!(calls[calls.len() - 17], "trend");
+    assert!(!calls[..calls.len() - 16].iter().any(|call| call.starts_with("judges")));
+    assert_eq!(night(&["judges"], true).expect("there are such stages").len(), 16);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn stages_are_named_by_a_line_or_its_first_words() {
 
 #[test]
 fn a_part_may_be_one_that_the_machine_would_not_take() {
-    assert_eq!(found(&["mutants 2/8", "judges 7/384"]), ["mutants 2/8", "judges 7/384"]);
+    assert_eq!(found(&["mutants 2/8", "judges 7/16"]), ["mutants 2/8", "judges 7/16"]);
     assert_eq!(error("mutants 9/8"), "`9/8` is not a part; give one such as 2/8");
 }
 

@@ -247,17 +247,17 @@ fn judges_are_changed_in_a_copy_that_has_what_is_built() {
     let listed = vec![("cargo mutants", "crates/judge/src/a.rs:1:2: replace < with <= in b")];
     let runner = Recorder { prints: listed, ..Recorder::default() };
     let stages = Stages { root: root.path(), runner: &runner, versions: good(), variables: &|_| None };
-    stages.run(&Task::Judges(part("3/384"))).expect("it passes");
+    stages.run(&Task::Judges(part("3/16"))).expect("it passes");
     let commands = runner.commands().replace(&root.path().display().to_string(), "ROOT");
     insta::assert_snapshot!(commands, @r"
-    cp -a --parents debug/.fingerprint debug/build debug/deps ROOT/target/mutants/3-of-384/built
+    cp -a --parents debug/.fingerprint debug/build debug/deps ROOT/target/mutants/3-of-16/built
     cargo mutants --package steadfast-judge --list
-    CARGO_TARGET_DIR=ROOT/target/mutants/3-of-384/built PROPTEST_CASES=64 cargo mutants --package steadfast-judge --output target/mutants/3-of-384 --shard 2/384
+    CARGO_TARGET_DIR=ROOT/target/mutants/3-of-16/built PROPTEST_CASES=64 cargo mutants --package steadfast-judge --output target/mutants/3-of-16 --shard 2/16
     ");
-    assert!(!root.path().join("target/mutants/3-of-384/built").exists());
+    assert!(!root.path().join("target/mutants/3-of-16/built").exists());
     let nothing = Recorder::default();
     let stages = Stages { runner: &nothing, ..stages };
-    let error = stages.run(&Task::Judges(part("3/384"))).expect_err("nothing is changed").to_string();
+    let error = stages.run(&Task::Judges(part("3/16"))).expect_err("nothing is changed").to_string();
     assert_eq!(error, "cargo mutants finds nothing to change: see .cargo/mutants.toml");
 }
 
