@@ -4,6 +4,7 @@
 
 mod admit;
 mod comeback;
+mod contents;
 mod context;
 pub(crate) mod disrupt;
 mod disrupted;

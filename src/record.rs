@@ -2,6 +2,8 @@
 
 mod log;
 mod recorder;
+mod wait;
 
-pub use log::{Log, Patience, WaitError, WaitStatus};
+pub use log::Log;
 pub use recorder::{Recorder, WatchError};
+pub use wait::{Patience, WaitError, WaitStatus};

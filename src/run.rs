@@ -5,6 +5,7 @@ mod budget;
 mod config;
 mod dns;
 mod error;
+mod exercise;
 mod guest;
 mod images;
 mod listed;
@@ -13,6 +14,7 @@ mod password;
 pub mod phases;
 mod preflight;
 mod preflight_workload;
+mod prepare;
 mod scope;
 mod settings;
 mod shared;
@@ -42,13 +44,14 @@ use crate::workload;
 pub use budget::{Budget, BudgetError};
 pub use config::RunConfig;
 pub use error::RunError;
+pub use exercise::{Ending, exercise};
 pub use guest::sweep as sweep_cluster;
 pub use settings::{Keep, Settings};
 pub use shared::Shared;
 pub use signals::cancelled_by_signals;
 pub use target::Target;
 pub use test_cluster::{RunContext, TestCluster};
-pub use workload_run::{Ending, WorkloadRun, exercise};
+pub use workload_run::WorkloadRun;
 
 /// A run that ended, with its evidence.
 #[derive(Debug)]

@@ -7,7 +7,6 @@ use futures::future::join_all;
 
 use super::context::Context;
 use super::error::ScenarioError;
-use super::ledger;
 use crate::evidence::{
     Checkpoint, Exec, ExecAnswer, HOSTS, KERNEL_HOSTNAME, Question, Row, Sql, SqlAnswer, Stopwatch, What, Write,
     WriteOutcome,
@@ -43,7 +42,7 @@ impl Context {
     }
 
     /// Asks, and records the answer after converting it.
-    async fn ask_as(
+    pub(super) async fn ask_as(
         &self,
         checkpoint: &Checkpoint,
         pod: &str,
@@ -85,7 +84,7 @@ impl Context {
     }
 
     /// Sends statements to a pod's server without a record. Creates an account first if root may not log in from here.
-    async fn put(
+    pub(super) async fn put(
         &self,
         checkpoint: &Checkpoint,
         pod: &str,
@@ -254,46 +253,6 @@ impl Context {
         join_all(waits).await;
     }
 
-    /// Asks these servers for their transactions, rows and checksums.
-    pub(crate) async fn contents(&self, checkpoint: &Checkpoint, pods: &[String]) {
-        let asks = pods.iter().map(|pod| async move {
-            self.ask(checkpoint, pod, Question::GtidExecuted, vec![self.flavour().executed().to_owned()]).await;
-            self.rows(checkpoint, pod).await;
-            self.digest(checkpoint, pod).await;
-        });
-        join_all(asks).await;
-    }
-
-    /// Asks a server which rows of the table `steadfast.ledger` it has.
-    pub(crate) async fn rows(&self, checkpoint: &Checkpoint, pod: &str) {
-        self.ask(checkpoint, pod, Question::Rows, vec![statements::ROWS.to_owned()]).await;
-    }
-
-    /// Asks a server which entries of the witness's ledger it has.
-    pub(crate) async fn entries(&self, checkpoint: &Checkpoint, pod: &str) {
-        let statements = vec![statements::ENTRIES.to_owned()];
-        self.ask_as(checkpoint, pod, Question::Entries, statements, self.timeouts.sql, ledger::condensed).await;
-    }
-
-    /// Asks a server for the checksum of every table. On an adopted server, only of the harness's own tables.
-    pub(crate) async fn digest(&self, checkpoint: &Checkpoint, pod: &str) -> SqlAnswer {
-        let list = if self.workload.adopted { statements::OWN_TABLES } else { statements::TABLES }.to_owned();
-        let (mut took_us, mut answer) = self.put(checkpoint, pod, std::slice::from_ref(&list), self.timeouts.sql).await;
-        let mut statements = vec![list];
-        if let SqlAnswer::Rows(rows) = &answer
-            && !rows.is_empty()
-        {
-            let tables: Vec<String> = rows.iter().filter_map(|row| column(row, "name")).collect();
-            statements = vec![statements::digest(&tables)];
-            (took_us, answer) = self.put(checkpoint, pod, &statements, self.timeouts.sql).await;
-            answer = in_small_letters(answer);
-        }
-        let uid = self.uid(pod).unwrap_or_default();
-        let (checkpoint, pod, question, copy) = (checkpoint.clone(), pod.to_owned(), Question::Digest, answer.clone());
-        self.journal.log.record(What::Sql(Sql { checkpoint, pod, uid, question, statements, took_us, answer }));
-        copy
-    }
-
     /// Asks these replicas for their replication status.
     pub(crate) async fn replica_status(&self, checkpoint: &Checkpoint, replicas: &[String]) {
         let statement = self.flavour().status().to_owned();
@@ -347,7 +306,7 @@ pub(crate) fn first(answer: &SqlAnswer, name: &str) -> Option<String> {
 }
 
 /// `CHECKSUM TABLE` and `SHOW` capitalise their column names; records have them in lower case.
-fn in_small_letters(answer: SqlAnswer) -> SqlAnswer {
+pub(super) fn in_small_letters(answer: SqlAnswer) -> SqlAnswer {
     let SqlAnswer::Rows(rows) = answer else { return answer };
     let rows = rows.into_iter().map(|row| row.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect());
     SqlAnswer::Rows(rows.collect())

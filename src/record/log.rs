@@ -5,71 +5,17 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::evidence::{BEAT, Lapse, Reading, Record, Sampler, Stopwatch, Timeline, Wait, WaitOutcome, What, boot_us};
+use super::wait::{Patience, WaitError, WaitStatus, Waiting};
+use crate::evidence::{BEAT, Lapse, Reading, Record, Sampler, Timeline, What, boot_us};
 use crate::redaction::Redaction;
 
 /// The interval for polling what no record shows.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
-
-/// What a wait finds when it looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WaitStatus<T> {
-    /// The awaited state is there.
-    Met(T),
-    /// Not yet; this is the current state.
-    Pending(String),
-    /// It can no longer happen, for this reason.
-    Impossible(String),
-}
-
-/// How long a wait may last.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    limit: Duration,
-    cut: bool,
-}
-
-impl From<Duration> for Patience {
-    /// The awaited state should come within this time.
-    fn from(limit: Duration) -> Self {
-        Self { limit, cut: false }
-    }
-}
-
-impl Patience {
-    /// Waits at most this long for something that may take longer, so a timeout proves nothing.
-    pub fn cut(limit: Duration) -> Self {
-        Self { limit, cut: true }
-    }
-}
-
-/// A wait ended without the awaited state.
-#[derive(Debug, thiserror::Error)]
-pub enum WaitError {
-    /// The deadline came first.
-    #[error("{what} did not come within {limit:?}; last seen: {last_seen}")]
-    Expired {
-        /// What was awaited.
-        what: String,
-        /// The time limit.
-        limit: Duration,
-        /// The last state seen.
-        last_seen: String,
-    },
-    /// It can no longer happen.
-    #[error("{what} cannot come any more: {reason}")]
-    Impossible {
-        /// What was awaited.
-        what: String,
-        /// Why not.
-        reason: String,
-    },
-}
 
 /// The evidence log of a run in progress.
 pub struct Log {
@@ -291,59 +237,6 @@ impl Drop for Last<'_> {
         let mut inner = self.0.inner();
         self.0.compare_clocks(&mut inner);
         inner.sampler = None;
-    }
-}
-
-/// A wait in progress.
-struct Waiting<'a, S> {
-    what: &'a str,
-    patience: Patience,
-    /// On the clock that stops while the machine sleeps: the wait stops too.
-    begun: Instant,
-    took: Stopwatch,
-    seen: S,
-    last_seen: String,
-}
-
-impl<'a, S: Fn(&str)> Waiting<'a, S> {
-    fn new(what: &'a str, patience: Patience, seen: S) -> Self {
-        Self { what, patience, begun: Instant::now(), took: Stopwatch::start(), seen, last_seen: String::new() }
-    }
-
-    fn left(&self) -> Duration {
-        self.patience.limit.saturating_sub(self.begun.elapsed())
-    }
-
-    /// Whether and how a look ends the wait.
-    fn sees<T>(&mut self, status: WaitStatus<T>) -> Option<Result<T, WaitError>> {
-        match status {
-            WaitStatus::Met(value) => return Some(Ok(value)),
-            WaitStatus::Impossible(reason) => {
-                return Some(Err(WaitError::Impossible { what: self.what.to_owned(), reason }));
-            }
-            WaitStatus::Pending(state) if state != self.last_seen => {
-                (self.seen)(&state);
-                self.last_seen = state;
-            }
-            WaitStatus::Pending(_) => {}
-        }
-        None
-    }
-
-    fn expired(&self) -> WaitError {
-        let (what, last_seen) = (self.what.to_owned(), self.last_seen.clone());
-        WaitError::Expired { what, limit: self.patience.limit, last_seen }
-    }
-
-    /// The record of the wait's end.
-    fn ended<T>(self, result: &Result<T, WaitError>) -> What {
-        let outcome = match result {
-            Ok(_) => WaitOutcome::Met,
-            Err(WaitError::Impossible { reason, .. }) => WaitOutcome::Impossible(reason.clone()),
-            Err(WaitError::Expired { .. }) if self.patience.cut => WaitOutcome::CutShort,
-            Err(WaitError::Expired { .. }) => WaitOutcome::Expired,
-        };
-        What::Wait(Wait { what: self.what.to_owned(), outcome, took_us: self.took.us(), last_seen: self.last_seen })
     }
 }
 

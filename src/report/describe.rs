@@ -1,19 +1,20 @@
 //! Records as people read them, one line each.
 
 mod said;
+mod snapshots;
 
 use serde_json::Value;
 
 use super::as_seconds;
 use crate::evidence::duration::{milliseconds, seconds};
 use crate::evidence::{
-    Act, Applied, Checkpoint, Conformed, Dns, DnsAnswer, DnsServer, Entries, EventType, Exec, ExecAnswer, Fault, Gap,
-    Leftover, Mark, NodeState, ObjectEvent, Phase, Question, Record, Row, Run, Snapshot, SnapshotOf, Sql, SqlAnswer,
-    State, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
+    Act, Checkpoint, Dns, DnsAnswer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Mark, ObjectEvent, Phase,
+    Question, Record, Row, Run, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,
 };
 use crate::object::{has_condition, items, text};
 use crate::text::in_line;
-use said::{last_lines, warning_line};
+use said::warning_line;
+use snapshots::snapshot_line;
 
 /// Longer texts are cut: a replica's status has about sixty columns, and a Corefile is a whole file.
 const LONGEST: usize = 280;
@@ -272,63 +273,6 @@ fn fault_line(fault: &Fault) -> String {
             format!("fault happened: {act}{details} (proved by {})", proof.join(", "))
         }
     }
-}
-
-fn snapshot_line(snapshot: &Snapshot) -> String {
-    let what = match snapshot.of {
-        SnapshotOf::Corefile => return format!("Corefile: {}", snapshot.value.as_str().unwrap_or("none")),
-        SnapshotOf::Applied => return format!("objects as applied: {}", applied(&snapshot.value)),
-        SnapshotOf::Node => return node_state(&snapshot.value),
-        SnapshotOf::ApiServer => return format!("API server on {}", node_state(&snapshot.value)),
-        SnapshotOf::DnsServers => return format!("DNS servers: {}", dns_servers(&snapshot.value)),
-        SnapshotOf::State => return upgrade_state(&snapshot.value),
-        SnapshotOf::Conformance => return conformance(&snapshot.value),
-        SnapshotOf::ContainerLog => return last_lines(&snapshot.value),
-        SnapshotOf::LeftoverObjects => "objects that remain",
-        SnapshotOf::LeftoverResources => "resources of the cluster that remain",
-    };
-    let Ok(leftovers) = serde_json::from_value::<Vec<Leftover>>(snapshot.value.clone()) else {
-        return format!("{what}: {}", snapshot.value);
-    };
-    let name = |one: &Leftover| match &one.held_by {
-        Some(holder) => format!("{} {} held by {holder}", one.kind, one.name),
-        None => format!("{} {}", one.kind, one.name),
-    };
-    let names: Vec<String> = leftovers.iter().map(name).collect();
-    format!("{what}: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
-}
-
-fn node_state(value: &Value) -> String {
-    let state = serde_json::from_value::<NodeState>(value.clone());
-    state.map_or_else(|_| value.to_string(), |NodeState { node, state }| format!("{node}: {state}"))
-}
-
-fn upgrade_state(value: &Value) -> String {
-    let Ok(state) = serde_json::from_value::<State>(value.clone()) else { return value.to_string() };
-    let pods: Vec<String> = state.pods.iter().map(|pod| format!("{} {}", pod.name, pod.uid)).collect();
-    format!("the state {}: Kubernetes {}, {}", state.stage, state.kubernetes, pods.join(", "))
-}
-
-fn conformance(value: &Value) -> String {
-    let conformed = serde_json::from_value::<Vec<Conformed>>(value.clone()).unwrap_or_default();
-    let count = |verdict: &str| conformed.iter().filter(|one| one.verdict == verdict).count();
-    let counts = ["pass", "fail", "inconclusive", "skipped"].map(|verdict| format!("{} {verdict}", count(verdict)));
-    format!("the checks on the upgraded cluster: {}", counts.join(", "))
-}
-
-fn dns_servers(value: &Value) -> String {
-    let servers = serde_json::from_value::<Vec<DnsServer>>(value.clone()).unwrap_or_default();
-    let described = |server: &DnsServer| format!("{} at {}", server.name, server.address);
-    servers.iter().map(described).collect::<Vec<_>>().join(", ")
-}
-
-fn applied(value: &Value) -> String {
-    let objects = serde_json::from_value::<Vec<Applied>>(value.clone()).unwrap_or_default();
-    let described = |one: &Applied| match one.generation {
-        Some(generation) => format!("{} {} in generation {generation}", one.kind, one.name),
-        None => format!("{} {}", one.kind, one.name),
-    };
-    objects.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
 fn checkpoint(checkpoint: &Checkpoint) -> String {

@@ -1,8 +1,9 @@
 //! The upgrade part of a run: the releases to upgrade from and to, and the checks again on the new release.
 
+use super::exercise::{Ending, exercise};
 use super::target::Target;
 use super::test_cluster::{RunContext, TestCluster};
-use super::workload_run::{Ending, WorkloadRun, exercise};
+use super::workload_run::WorkloadRun;
 use super::{Keep, RunError, Settings, images, open_context, outcome, read_back, write_reports};
 use crate::check::CATALOGUE;
 use crate::cluster::{Lab, Version};

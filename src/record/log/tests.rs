@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::evidence::{Cause, Evidence};
+use crate::evidence::{Cause, Evidence, WaitOutcome};
 
 fn log(folder: &tempfile::TempDir) -> Log {
     Log::create(&folder.path().join("evidence.jsonl"), Redaction::default()).expect("a log")

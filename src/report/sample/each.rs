@@ -51,11 +51,11 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     story.wait(7_000, "mysql-1 Ready", WaitOutcome::Impossible("the image is missing".into()), 1_000, "Pending");
     story.wait(7_100, "mysql-1 Ready again", WaitOutcome::CutShort, 5_000, "Pending");
     questions(&mut story);
+    writes(&mut story);
     story.at(9_000, What::Fault(Fault { act: Act::Scale { from: 3, to: 1 }, proof: None }));
     let act = Act::DeletePod { pod: "mysql-0".into(), uid: uid(0, 1), grace_s: Some(0) };
     story.at(9_100, What::Fault(Fault { act, proof: Some(vec![5, 6]) }));
     let left = json!([{ "kind": "PersistentVolume", "name": "pvc-1", "held_by": "kubernetes.io/pv-protection" }]);
-    let none = json!([]);
     let corefile = json!(".:53 {\n    errors\n    cache 30\n}\n");
     let paused = json!({ "node": "worker", "state": "paused" });
     let process = json!({ "node": "control-plane", "state": "4711 since Tue Nov 24 18:00:00 2026" });
@@ -66,7 +66,7 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     for (of, value) in [
         (SnapshotOf::Corefile, corefile),
         (SnapshotOf::LeftoverObjects, left),
-        (SnapshotOf::LeftoverResources, none),
+        (SnapshotOf::LeftoverResources, json!([])),
         (SnapshotOf::Node, paused),
         (SnapshotOf::ApiServer, process),
         (SnapshotOf::DnsServers, servers),
@@ -133,6 +133,11 @@ fn questions(story: &mut Story) {
     let (argv, checkpoint) = (vec!["hostname".to_owned(), "-f".to_owned()], Checkpoint::BeforeDeletion { pod: pod() });
     let answer = ExecAnswer::Exited { code: 0, stdout: "mysql-1.mysql-h".into(), stderr: String::new() };
     story.at(8_600, What::Exec(Exec { checkpoint, pod: pod(), uid: uid(1, 1), argv, took_us: 70_000, answer }));
+}
+
+/// Writes of the harness, and what the witness's ledger handed over.
+fn writes(story: &mut Story) {
+    let pod = || "mysql-1".to_owned();
     for (id, outcome) in [(16, WriteOutcome::Acknowledged), (17, WriteOutcome::Unknown("connection reset".into()))] {
         let checkpoint = Checkpoint::Deletion { pod: pod() };
         story.at(8_700, What::Write(Write { id, pod: pod(), uid: uid(1, 1), checkpoint, outcome }));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Expected, Need};
 use crate::case::Case;
-use crate::evidence::{Checkpoint, Family, NamedPort, Question, Scenario, reverse_name};
+use crate::evidence::{Checkpoint, Family, NamedPort, PodLife, Question, Scenario, reverse_name};
 
 /// The names of the workload that are queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,9 @@ impl Names {
             Self::Pods => vec![vec![subject.fqdn(pod)]],
             Self::Ports => subject.named_ports.iter().map(|port: &NamedPort| vec![subject.srv_name(port)]).collect(),
             Self::Addresses => {
-                let lives = case
-                    .timeline
-                    .lives(pod)
-                    .filter(|life| life.added.seq <= to && life.deleted.is_none_or(|gone| gone.seq >= from));
+                let is_within =
+                    |life: &&PodLife| life.added.seq <= to && life.deleted.is_none_or(|gone| gone.seq >= from);
+                let lives = case.timeline.lives(pod).filter(is_within);
                 let addresses: Vec<_> = lives.flat_map(|life| life.all_addresses()).collect();
                 let of = |family: Family| addresses.iter().copied().filter(move |it| Family::of(*it) == family);
                 let spellings = |family| of(family).map(reverse_name).collect::<Vec<_>>();
