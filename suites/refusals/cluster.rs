@@ -72,7 +72,7 @@ fn no_image(cluster: &SharedCluster) -> Result<(), Failed> {
     place.write("db.yaml", &WORKLOAD.replace("mysql:5.7", "registry.invalid/mysql:0"));
     let answer = run(cluster, &place, &["--manifests", "@/db.yaml"])?;
     let expected =
-        "error: the image registry.invalid/mysql:0 is neither made ready by ci/setup, nor in the engine, nor";
+        "error: the image registry.invalid/mysql:0 was not prepared by ci/setup, is not in the engine, and";
     if answer.code == 2 && answer.error.starts_with(expected) {
         return place.is_refused(&answer);
     }
@@ -85,7 +85,7 @@ fn no_secret(cluster: &SharedCluster) -> Result<(), Failed> {
     place.write("db.yaml", &WORKLOAD.replace("value: secret", reference));
     let answer = run(cluster, &place, &["--manifests", "@/db.yaml", "dns::each"])?;
     let expected =
-        "error: the root password is to be in secret/db/root, which the namespace does not have; add it to the";
+        "error: the root password must be in secret/db/root, but the namespace does not have it; add it to the";
     if answer.code == 2 && answer.error.starts_with(expected) {
         return Ok(());
     }
