@@ -71,8 +71,7 @@ fn no_image(cluster: &SharedCluster) -> Result<(), Failed> {
     let place = Place::new();
     place.write("db.yaml", &WORKLOAD.replace("mysql:5.7", "registry.invalid/mysql:0"));
     let answer = run(cluster, &place, &["--manifests", "@/db.yaml"])?;
-    let expected =
-        "error: the image registry.invalid/mysql:0 was not prepared by ci/setup, is not in the engine, and";
+    let expected = "error: the image registry.invalid/mysql:0 was not prepared by ci/setup, is not in the engine, and";
     if answer.code == 2 && answer.error.starts_with(expected) {
         return place.is_refused(&answer);
     }
