@@ -32,11 +32,6 @@ pub(crate) use results::{Results, SCHEMA as RESULTS_SCHEMA};
 pub(crate) use summary::plain as plain_markdown;
 pub use terminal::print;
 
-/// Converts microseconds to seconds.
-fn as_seconds(us: u64) -> f64 {
-    us as f64 / 1e6
-}
-
 /// The account of one check as plain text.
 pub fn explain(outcome: &Outcome<'_>, judged: &Judged) -> String {
     account::text(outcome, judged)

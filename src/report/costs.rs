@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::as_seconds;
 use crate::check::Outcome;
 use crate::check::measure::{Disruption, Outage, Outcomes, Overall, Percentiles};
-use crate::evidence::duration::{limit, milliseconds, seconds};
+use crate::evidence::duration::{as_seconds, limit, milliseconds, seconds};
 use crate::evidence::{Budgets, Scenario};
 
 /// A disruption as a row of a table.

@@ -5,8 +5,7 @@ mod snapshots;
 
 use serde_json::Value;
 
-use super::as_seconds;
-use crate::evidence::duration::{milliseconds, seconds};
+use crate::evidence::duration::{as_seconds, milliseconds, seconds};
 use crate::evidence::{
     Act, Checkpoint, Dns, DnsAnswer, Entries, EventType, Exec, ExecAnswer, Fault, Gap, Mark, ObjectEvent, Phase,
     Question, Record, Row, Run, Sql, SqlAnswer, Step, Transport, Wait, WaitOutcome, Warning, What, Write, WriteOutcome,

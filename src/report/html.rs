@@ -5,9 +5,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::account::{Part, Quoted, account, exercised, expectations, needs_attention, of_cause, scope, substitutions};
 use super::costs::{Cell, ledger, rows};
 use super::describe::describe;
-use super::{as_seconds, svg};
+use super::svg;
 use crate::check::{CommonCause, Conclusion, Ended, Judged, Outcome, Verdict};
 use crate::evidence::Scenario;
+use crate::evidence::duration::as_seconds;
 use crate::text::{in_line, visible};
 
 const STYLE: &str = include_str!("style.css");

@@ -3,10 +3,9 @@
 
 use maud::{Markup, html};
 
-use super::as_seconds;
 use super::describe::describe;
 use crate::check::{Ended, Outcome, Span};
-use crate::evidence::duration::seconds;
+use crate::evidence::duration::{as_seconds, seconds};
 use crate::evidence::{Evidence, Mark, PodLife, Record, What};
 
 const WIDTH: f64 = 1080.0;

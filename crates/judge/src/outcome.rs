@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::evidence::duration::as_seconds;
 use crate::evidence::{Evidence, Record};
 use crate::measure::Measures;
 use crate::spans::{Span, seconds_of, spans};
@@ -170,7 +171,7 @@ impl<'a> Outcome<'a> {
 
     /// The duration of the run in seconds, from its records: judging the evidence again gives the same value.
     pub fn seconds(&self) -> f64 {
-        self.evidence.records.last().map_or(0.0, |record| record.at_us as f64 / 1e6)
+        self.evidence.records.last().map_or(0.0, |record| as_seconds(record.at_us))
     }
 
     /// The record with this number.

@@ -1,5 +1,6 @@
 //! The spans of a run, which are its outermost steps: the cluster's steps and the scenarios.
 
+use crate::evidence::duration::as_seconds;
 use crate::evidence::{Evidence, Mark, Phase, Record, Scenario, Step, What};
 
 /// A step from its beginning to its end.
@@ -31,7 +32,7 @@ pub enum Ended<'a> {
 impl Span<'_> {
     /// The duration in seconds.
     pub fn seconds(&self) -> f64 {
-        self.end.at_us.saturating_sub(self.begin.at_us) as f64 / 1e6
+        as_seconds(self.end.at_us.saturating_sub(self.begin.at_us))
     }
 }
 

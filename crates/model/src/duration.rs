@@ -1,8 +1,13 @@
 //! Formats durations for people.
 
+/// Converts microseconds to seconds.
+pub fn as_seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
 /// Formats microseconds as seconds, such as `12.3 s`.
 pub fn seconds(us: u64) -> String {
-    format!("{:.1} s", us as f64 / 1e6)
+    format!("{:.1} s", as_seconds(us))
 }
 
 /// Formats microseconds as milliseconds, such as `2.4 ms`.
