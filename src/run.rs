@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::check::{Check, Outcome, Verdict};
+use crate::check::{Check, Conclusion, Outcome};
 use crate::cluster::kind::{self, KindCluster};
 use crate::cluster::{Lab, book, engine};
 use crate::driver::Journal;
@@ -245,8 +245,8 @@ fn keep(settings: &Settings, evidence: &Path, acted: Result<(), &RunError>) -> b
         (Keep::Always, Err(_)) => Evidence::read(evidence).is_ok_and(|evidence| evidence.run().is_some()),
         (Keep::OnFailure, Ok(())) => Evidence::read(evidence).is_ok_and(|evidence| {
             let checks = settings.checks.iter().filter(|check| !check.scenarios.contains(&Scenario::Teardown));
-            let mut verdicts = checks.map(|check| check.judge(&evidence).verdict);
-            verdicts.any(|verdict| matches!(verdict, Verdict::Fail | Verdict::Inconclusive))
+            let conclusion = Outcome::of(&evidence, checks.copied()).conclusion();
+            matches!(conclusion, Conclusion::Failed | Conclusion::Inconclusive)
         }),
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use steadfast::check::{Finding, Verdict, all};
+use steadfast::check::{Finding, Outcome, Verdict, all};
 use steadfast::evidence::Evidence;
 use steadfast::redaction::Redaction;
 
@@ -37,13 +37,18 @@ fn logs(stored: &Path) -> Vec<PathBuf> {
     logs
 }
 
+/// What each check finds, by its id.
+fn findings(evidence: &Evidence) -> impl Iterator<Item = (&'static str, Finding)> {
+    Outcome::of(evidence, all()).judged.into_iter().map(|judged| (judged.check.id, judged.finding))
+}
+
 fn replay(log: &Path) -> Result<(), Failed> {
     let evidence = Evidence::read(log).map_err(|error| format!("failed to read {}: {error}", log.display()))?;
     let expectation = log.with_extension("verdicts.json");
     let text = fs::read_to_string(&expectation)
         .map_err(|error| format!("failed to read {}: {error}", expectation.display()))?;
     let expected: BTreeMap<String, Verdict> = serde_json::from_str(&text)?;
-    let found: BTreeMap<&str, Finding> = all().map(|check| (check.id, check.judge(&evidence))).collect();
+    let found: BTreeMap<&str, Finding> = findings(&evidence).collect();
 
     let unknown = expected.keys().filter(|id| !found.contains_key(id.as_str()));
     let mut differ: Vec<String> = unknown.map(|id| format!("{id} is not in the catalogue")).collect();
@@ -83,9 +88,7 @@ const PASSWORDS: [&str; 14] = [
 fn words_as_passwords() -> Result<(), Failed> {
     let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replay/seed-1.37.2.jsonl");
     let text = fs::read_to_string(&stored)?;
-    let verdicts = |evidence: &Evidence| -> Vec<(&str, Finding)> {
-        all().map(|check| (check.id, check.judge(evidence))).collect()
-    };
+    let verdicts = |evidence: &Evidence| -> Vec<(&str, Finding)> { findings(evidence).collect() };
     let wanted = verdicts(&Evidence::parse(text.as_bytes())?);
     for password in PASSWORDS {
         let redaction = Redaction::default();

@@ -8,7 +8,7 @@ use super::begin;
 use super::error::PhaseError;
 use super::phase_run::{PhaseRun, WatchedContext, connect};
 use super::saved::{Conditions, Phase, Saved, SavedError};
-use crate::check::{UPGRADE_CHECKS, Verdict};
+use crate::check::{Conclusion, Outcome, UPGRADE_CHECKS};
 use crate::cluster::Lab;
 use crate::driver::Made;
 use crate::evidence::{Evidence, Scenario, Snapshot, SnapshotOf, Upgrade, What};
@@ -196,8 +196,8 @@ impl After {
             Keep::Always => true,
             Keep::OnFailure => {
                 let passed = |evidence: &Evidence| {
-                    let mut verdicts = UPGRADE_CHECKS.iter().map(|check| check.judge(evidence).verdict);
-                    verdicts.all(|verdict| matches!(verdict, Verdict::Pass | Verdict::Skipped))
+                    let conclusion = Outcome::of(evidence, UPGRADE_CHECKS).conclusion();
+                    matches!(conclusion, Conclusion::Passed | Conclusion::NothingRan)
                 };
                 trouble.is_some() || !Evidence::read(run_context.journal.log.path()).is_ok_and(|it| passed(&it))
             }
