@@ -48,9 +48,11 @@ pub(crate) fn page(code: &[File]) -> String {
                     not this page.\nThese are the options that `RunConfig` holds from the command line to the saved state. \
                     `steadfast run --help` says what each does.\n\n| option | files that read it |\n| --- | --- |\n"
         .to_owned();
+    let files = code.iter().filter(|file| !is_test(&file.path));
+    let files: Vec<(&str, String)> = files.map(|file| (file.path.as_str(), without_tests(&file.text))).collect();
     for Declared { option, field } in DECLARED.iter().flat_map(|path| declared(text_of(code, path))) {
-        let readers = code.iter().filter(|file| !is_test(&file.path) && reads(&file.text, &field));
-        let readers: Vec<String> = readers.map(|file| format!("`{}`", file.path)).collect();
+        let readers = files.iter().filter(|(_, code)| reads(code, &field));
+        let readers: Vec<String> = readers.map(|(path, _)| format!("`{path}`")).collect();
         let _ = writeln!(page, "| `--{option}` | {} |", readers.join(", "));
     }
     page
@@ -74,10 +76,14 @@ fn is_test(path: &str) -> bool {
         || path.contains("/sample")
 }
 
-/// Whether code outside of unit tests reads the field from one of the holders.
-fn reads(text: &str, field: &str) -> bool {
+/// The code of a file without comments and without its unit tests.
+fn without_tests(text: &str) -> String {
     let code: Vec<String> = lines(text).into_iter().map(|line| line.code).collect();
-    let code = code.split(|line| line.trim() == "#[cfg(test)]").next().unwrap_or_default().join("\n");
+    code.split(|line| line.trim() == "#[cfg(test)]").next().unwrap_or_default().join("\n")
+}
+
+/// Whether code reads the field from one of the holders.
+fn reads(code: &str, field: &str) -> bool {
     HOLDERS.iter().any(|holder| {
         let access = format!("{holder}.{field}");
         let is_part = |char: char| char.is_alphanumeric() || char == '_';
