@@ -192,7 +192,7 @@ fn adopted(older_cluster: &OlderCluster) -> Result<(), Failed> {
     let node = format!("{}-control-plane", older_cluster.cluster.name);
     drained(older_cluster, &node, || Ok(()))?;
     older_cluster.until(&["get", "statefulset", "mysql", "--namespace=shop", ready], |said| said == "1")?;
-    program.call(&["after", "--keep", "never"], 0, &[" 0 failed, 0 inconclusive", "as before"])?;
+    program.call(&["after", "--keep", "never"], 0, &[" 0 failed, 0 inconclusive", "are equal except for"])?;
     gone(&program, &others)?;
     let holds = older_cluster.kubectl(&databases)?;
     if holds == held { Ok(()) } else { Err(format!("the adopted server had {held}, and has {holds}").into()) }
