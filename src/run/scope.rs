@@ -58,7 +58,9 @@ fn reason_to_leave_out(capabilities: Capabilities, scenario: Scenario) -> Option
     if required.in_containers && !capabilities.containers {
         return Some("a server is killed from its node, and the nodes are not containers on this machine");
     }
-    if required.disrupts == Disrupts::Cluster && capabilities.may_disrupt != Disrupts::Cluster {
+    // An upgrade is planned only for users who asked for it, on this cluster.
+    let asked_for = scenario == Scenario::Upgrade && capabilities.may_disrupt == Disrupts::Workload;
+    if required.disrupts == Disrupts::Cluster && capabilities.may_disrupt != Disrupts::Cluster && !asked_for {
         return Some(
             "nodes, DNS servers and the API server are not disrupted in a cluster that was not created for this \
              workload",
@@ -96,7 +98,6 @@ mod tests {
     #[test]
     fn whose_the_cluster_is_decides_what_is_disrupted() {
         let beyond_the_workload = [
-            Scenario::Upgrade,
             Scenario::Drain,
             Scenario::NodePause,
             Scenario::NodeStop,
@@ -108,11 +109,16 @@ mod tests {
         assert_eq!(left_out(Capabilities { nodes: 1, ..OWN }), [Scenario::NodePause, Scenario::NodeStop]);
         assert_eq!(left_out(Capabilities { room: false, ..OWN }), [Scenario::Grow]);
         assert_eq!(left_out(shared), beyond_the_workload);
-        let [upgrade, others @ ..] = beyond_the_workload;
         assert_eq!(
             left_out(Capabilities { containers: false, ..shared }),
-            [&[upgrade, Scenario::ServerKill][..], &others].concat()
+            [&[Scenario::ServerKill][..], &beyond_the_workload].concat()
         );
+    }
+
+    #[test]
+    fn an_upgrade_that_was_asked_for_is_acted_on_an_existing_cluster() {
+        let on = |may_disrupt| left_out(Capabilities { may_disrupt, ..OWN }).contains(&Scenario::Upgrade);
+        assert_eq!([Disrupts::Nothing, Disrupts::Workload, Disrupts::Cluster].map(on), [true, false, false]);
     }
 
     #[test]
