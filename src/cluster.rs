@@ -3,6 +3,7 @@
 mod admission;
 pub mod book;
 mod client;
+mod disks;
 pub mod doctor;
 mod engine;
 mod gates;
@@ -27,6 +28,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 
 pub use admission::{AdmissionError, OLDEST, is_meant, is_new_enough};
+pub use disks::{Disks, FileSystem};
 pub use engine::{EngineError, engine};
 pub use gates::feature_gates;
 pub use lab::{Image, LAB_VARIABLE, Lab, LabError, NodeImage, cache_dir};

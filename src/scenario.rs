@@ -14,6 +14,7 @@ pub mod external_upgrade;
 mod grow;
 mod node_pause;
 mod node_stop;
+mod power_cut;
 mod recover;
 mod replicate;
 mod restart;
@@ -50,6 +51,7 @@ pub async fn act(context: &Context, scenario: Scenario) -> Result<(), ScenarioEr
             Scenario::Drain => Box::pin(drain::drain(context)).await,
             Scenario::NodePause => Box::pin(node_pause::node_pause(context)).await,
             Scenario::NodeStop => Box::pin(node_stop::node_stop(context)).await,
+            Scenario::PowerCut => Box::pin(power_cut::power_cut(context)).await,
             Scenario::DnsReplace => Box::pin(dns_replace::dns_replace(context)).await,
             Scenario::ApiserverKill => Box::pin(apiserver_kill::apiserver_kill(context)).await,
             Scenario::Claims => Box::pin(claims::claims(context)).await,

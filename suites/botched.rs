@@ -9,8 +9,8 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::Failed;
 use serde_json::json;
 use steadfast::check::{UPGRADE_CHECKS, Verdict};
-use steadfast::cluster::Lab;
 use steadfast::cluster::kind::IpFamily;
+use steadfast::cluster::{FileSystem, Lab};
 use steadfast::driver::{FaultInjection, InjectedFault, InjectionPoint};
 use steadfast::evidence::{Phase, What};
 use steadfast::report::Progress;
@@ -102,7 +102,13 @@ fn sabotaged() -> Result<(), Failed> {
         (InjectionPoint::Settling, rows),
     ];
     let injections = injections.map(|(at, fault)| FaultInjection { at, fault });
-    let mut settings = to_newest(Target::New { nodes: 1, kubernetes: None, domain: None, ip_family: IpFamily::Ipv4 })?;
+    let mut settings = to_newest(Target::New {
+        nodes: 1,
+        kubernetes: None,
+        domain: None,
+        ip_family: IpFamily::Ipv4,
+        file_system: FileSystem::default(),
+    })?;
     settings.injections = injections.into();
     settings.config.budgets = vec!["lag=1ms".parse().expect("a budget")];
     let finished = upgrade("upgrade", None, settings)?;

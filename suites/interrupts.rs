@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed};
-use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{CREATE_WITHIN, IpFamily, KindCluster, PREFIX, Shape, lease_folder};
+use steadfast::cluster::{FileSystem, Lab};
 use steadfast::run;
 use steadfast_suites::program;
 use steadfast_suites::trials::{self, TrialFunction};
@@ -274,7 +274,7 @@ fn a_panic() -> Result<(), Failed> {
             }
         };
         tokio::select! {
-            made = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4 }, CREATE_WITHIN) => panic!("on purpose, late: {made:?}"),
+            made = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4, file_system: FileSystem::default() }, CREATE_WITHIN) => panic!("on purpose, late: {made:?}"),
             () = begun => panic!("on purpose, in the making"),
         }
     }));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use steadfast::check::{Check, Judged, Outcome, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
 use steadfast::driver::FaultInjection;
-use steadfast::evidence::{Evidence, Expect, Scenario};
+use steadfast::evidence::{Disrupts, Evidence, Expect, Scenario};
 use steadfast::report::explain;
 use steadfast::run::{Budget, RunConfig};
 use steadfast::scenario::plan;
@@ -71,6 +71,8 @@ enum On {
     TwoNodes,
     /// One node, with DNS servers that cache every answer for five minutes.
     OneNodeOfStaleNames,
+    /// Three nodes whose power may be cut.
+    NodesToCut,
 }
 
 /// In the Corefile of kubeadm, the servers do not cache the cluster's zone, and clients may cache it for half a minute.
@@ -81,9 +83,13 @@ fn stale_names(corefile: &str) -> String {
 }
 
 fn main() -> ExitCode {
-    let two_nodes = ClusterSpec { nodes: 2, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
+    // Other workloads run on the cluster too.
+    let may_disrupt = Disrupts::Workload;
+    let two_nodes = ClusterSpec { nodes: 2, domain: None, ip_family: IpFamily::Ipv4, corefile: None, may_disrupt };
     let stale = ClusterSpec { nodes: 1, corefile: Some(stale_names), ..two_nodes.clone() };
-    workload_trials::run(mutants(), &[(MUTANTS, two_nodes), (&format!("{MUTANTS}-dns"), stale)], AT_ONCE)
+    let cut = ClusterSpec { nodes: 3, may_disrupt: Disrupts::Cluster, ..two_nodes.clone() };
+    let (of_dns, of_power) = (format!("{MUTANTS}-dns"), format!("{MUTANTS}-power"));
+    workload_trials::run(mutants(), &[(MUTANTS, two_nodes), (&of_dns, stale), (&of_power, cut)], AT_ONCE)
 }
 
 fn folder() -> PathBuf {

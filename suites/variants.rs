@@ -12,7 +12,7 @@ use libtest_mimic::Failed;
 use serde::Deserialize;
 use steadfast::check::{CATALOGUE, Verdict, find};
 use steadfast::cluster::kind::IpFamily;
-use steadfast::evidence::{Evidence, Replication, Scenario};
+use steadfast::evidence::{Disrupts, Evidence, Replication, Scenario};
 use steadfast::report::explain;
 use steadfast::run::RunConfig;
 use steadfast::scenario::plan;
@@ -80,7 +80,9 @@ enum On {
 }
 
 fn main() -> ExitCode {
-    let three_nodes = ClusterSpec { nodes: 3, domain: None, ip_family: IpFamily::Ipv4, corefile: None };
+    // Other workloads run on the cluster too.
+    let may_disrupt = Disrupts::Workload;
+    let three_nodes = ClusterSpec { nodes: 3, domain: None, ip_family: IpFamily::Ipv4, corefile: None, may_disrupt };
     let domain = ClusterSpec { nodes: 1, domain: Some("db.example".to_owned()), ..three_nodes.clone() };
     let six = ClusterSpec { nodes: 2, ip_family: IpFamily::Ipv6, ..three_nodes.clone() };
     let dual = ClusterSpec { nodes: 2, ip_family: IpFamily::Dual, ..three_nodes.clone() };

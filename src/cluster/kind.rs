@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
+use super::disks::Disks;
 use super::lab::{Lab, cache_dir};
 use super::lease::{self, Lease, Maker};
 pub use super::load::{has_image, load_archives, load_images, provide_image};
@@ -46,6 +47,8 @@ pub struct KindCluster {
     maker: Option<u32>,
     /// Whether kind was started, so that there may be something to delete.
     begun: bool,
+    /// Why the nodes have no disks of their own.
+    pub without_disks: Option<String>,
 }
 
 impl KindCluster {
@@ -65,6 +68,7 @@ impl KindCluster {
             volumes: Vec::new(),
             maker: None,
             begun: false,
+            without_disks: None,
         })
     }
 
@@ -90,6 +94,13 @@ impl KindCluster {
         // Creation is complete, and the kernel may reuse the process group's number.
         self.maker = None;
         self.volumes = volumes(&self.lab, &self.name).await?;
+        self.without_disks = match Disks::of(&self.lab) {
+            Some(disks) => {
+                let nodes = ids(&self.lab, "container", &self.name).await?;
+                disks.make(&nodes, shape.file_system).await.err().map(|error| error.last_line())
+            }
+            None => Some("ci/setup did not build the disk tools".to_owned()),
+        };
         Ok(())
     }
 
@@ -274,5 +285,9 @@ async fn leftovers(lab: &Lab, cluster: &str, volumes: &[String]) -> Result<Vec<L
     let there = run(Command::new(&lab.docker).args(["volume", "ls", "--quiet"]), ASK_WITHIN).await?;
     let volumes = volumes.iter().filter(|volume| there.lines().any(|line| line == volume.as_str()));
     left.extend(volumes.map(|name| Leftover { kind: "volume".to_owned(), name: name.clone(), held_by: None }));
+    if let Some(disks) = Disks::of(lab) {
+        let devices = disks.left_by(cluster).await?.into_iter();
+        left.extend(devices.map(|name| Leftover { kind: "loop device".to_owned(), name, held_by: None }));
+    }
     Ok(left)
 }

@@ -27,6 +27,9 @@ pub struct Lab {
     pub images: Vec<Image>,
     /// The witness's image.
     pub witness: WitnessImage,
+    /// The tools for disks of nodes; `None` if they could not be built.
+    #[serde(default)]
+    pub disk: Option<DiskTools>,
     /// Kubelet settings that this machine needs.
     #[serde(default)]
     pub kubelet: Map<String, Value>,
@@ -66,6 +69,13 @@ pub struct WitnessImage {
     pub image: String,
     /// A saved copy, which loads quickly into nodes.
     pub archive: PathBuf,
+}
+
+/// The image with the tools for disks of nodes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DiskTools {
+    /// The image, which only the engine needs.
+    pub image: String,
 }
 
 /// The lab is not ready.

@@ -1,5 +1,6 @@
 //! The nodes of a kind cluster on this machine: containers of the engine with the names of the nodes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -80,6 +81,23 @@ impl Nodes {
         self.engine(&["container", "inspect", "--format", "{{.State.Status}}", node], DONE_WITHIN).await
     }
 
+    /// These nodes in the order of their addresses. The engine gives a node that it starts the lowest free address, so
+    /// nodes that are started in this order get their addresses back.
+    ///
+    /// # Errors
+    /// When the engine knows no such container, or does not answer.
+    pub async fn by_address(&self, nodes: Vec<String>) -> Result<Vec<String>, CommandError> {
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}";
+        let mut addressed = Vec::new();
+        for node in nodes {
+            let told = self.engine(&["container", "inspect", "--format", format, &node], DONE_WITHIN).await?;
+            let address: Option<IpAddr> = told.split_whitespace().find_map(|word| word.parse().ok());
+            addressed.push((address, node));
+        }
+        addressed.sort_unstable();
+        Ok(addressed.into_iter().map(|(_, node)| node).collect())
+    }
+
     /// Freezes all processes of a node. On cgroup v1 this races with processes that the node starts
     /// (<https://docs.kernel.org/admin-guide/cgroup-v1/freezer-subsystem.html>), so it is retried until it succeeds.
     ///
@@ -107,6 +125,18 @@ impl Nodes {
     pub async fn stop(&self, node: &str) -> Result<(), CommandError> {
         let seconds = SHUT_DOWN_WITHIN.as_secs().to_string();
         self.engine(&["stop", "-t", &seconds, node], SHUT_DOWN_WITHIN + DONE_WITHIN).await.map(drop)
+    }
+
+    /// Kills all processes of a node at once, and waits for their end.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub async fn kill(&self, node: &str) -> Result<(), CommandError> {
+        if self.state(node).await? != "exited" {
+            self.engine(&["kill", node], DONE_WITHIN).await?;
+            self.engine(&["wait", node], DONE_WITHIN).await?;
+        }
+        Ok(())
     }
 
     /// Starts a node unless it is running.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::disks::FileSystem;
 use super::lab::Lab;
 
 /// The addresses that a new cluster gives pods and Services
@@ -30,6 +31,8 @@ pub struct Shape<'a> {
     pub domain: Option<&'a str>,
     /// The address families.
     pub ip_family: IpFamily,
+    /// The file system of the nodes' disks.
+    pub file_system: FileSystem,
 }
 
 /// kind's configuration for a new cluster.
@@ -72,7 +75,7 @@ mod tests {
     }
 
     fn shape(workers: usize, ip_family: IpFamily) -> Shape<'static> {
-        Shape { image: "node", workers, domain: None, ip_family }
+        Shape { image: "node", workers, domain: None, ip_family, file_system: FileSystem::default() }
     }
 
     #[test]

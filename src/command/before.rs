@@ -15,7 +15,7 @@ use super::options::RunOptions;
 #[command(mut_arg("writers", |arg| arg.default_value("2")), mut_arg("rate", |arg| arg.default_value("2")))]
 #[command(mut_args(|arg| {
     // The cluster exists already, its objects stay until `after`, and nothing is disrupted.
-    let hidden = ["nodes", "kubernetes", "ip_family", "keep", "allow_disruption", "witness_namespace"].contains(&arg.get_id().as_str());
+    let hidden = ["nodes", "kubernetes", "ip_family", "file_system", "cuts", "keep", "allow_disruption", "witness_namespace"].contains(&arg.get_id().as_str());
     arg.hide(hidden)
 }))]
 #[command(mut_arg("cluster", |arg| arg.help("The kind cluster on this machine that you are about to upgrade")))]

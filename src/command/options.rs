@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use steadfast::check::{CATALOGUE, Check};
+use steadfast::cluster::FileSystem;
 use steadfast::cluster::kind::IpFamily;
 use steadfast::evidence::Scenario;
 use steadfast::run::{Keep, RunConfig, Settings, Target};
@@ -29,6 +30,9 @@ pub(crate) struct RunOptions {
     /// The IP address family of the new cluster: IPv4, IPv6 or both.
     #[arg(long, value_enum, value_name = "FAMILY", default_value = "ipv4", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
     ip_family: IpFamily,
+    /// The file system of the disks below the volumes of the new cluster. The scenario power-cut stops it.
+    #[arg(long, value_enum, value_name = "NAME", default_value = "ext4", conflicts_with_all = ["cluster", "context", "kubeconfig"])]
+    file_system: FileSystem,
     /// Use this kind cluster on this machine instead of creating one.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["context", "kubeconfig"])]
     cluster: Option<String>,
@@ -98,7 +102,13 @@ impl RunOptions {
             }
             (None, None) => {
                 let (nodes, kubernetes) = (usize::from(self.nodes), self.kubernetes.clone());
-                Target::New { nodes, kubernetes, domain: None, ip_family: self.ip_family }
+                Target::New {
+                    nodes,
+                    kubernetes,
+                    domain: None,
+                    ip_family: self.ip_family,
+                    file_system: self.file_system,
+                }
             }
         };
         Settings {
@@ -155,6 +165,9 @@ impl RunOptions {
         }
         if let Some(family) = self.ip_family.to_possible_value().filter(|_| self.ip_family != IpFamily::default()) {
             words.push(format!("--ip-family {}", family.get_name()));
+        }
+        if self.file_system == FileSystem::Xfs {
+            words.push("--file-system xfs".to_owned());
         }
         words.extend(self.config.options());
         if (self.timeout_scale - 1.0).abs() > f64::EPSILON {

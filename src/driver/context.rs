@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::Api;
 
+use super::cuts::Cuts;
 use super::disrupted::Disrupted;
 use super::error::ScenarioError;
 use super::injection::FaultInjection;
@@ -18,7 +19,7 @@ use super::newer::Newer;
 use super::rate::{Rate, Reader};
 use super::timeouts::Timeouts;
 use super::vain::Vain;
-use crate::cluster::Nodes;
+use crate::cluster::{Disks, Nodes};
 use crate::evidence::{PodLife, Replication, Subject, Timeline};
 use crate::mysql::flavour::Flavour;
 use crate::probe::Session;
@@ -44,6 +45,8 @@ pub struct ClusterAccess {
     pub client: Client,
     /// The nodes, if they are containers of this machine.
     pub nodes: Option<Nodes>,
+    /// The disks below the volumes of the nodes, if they can be cut.
+    pub disks: Option<Disks>,
     /// The DNS servers: pod name and address. Scenarios may replace them.
     pub dns_servers: Mutex<Vec<(String, SocketAddr)>>,
     /// How long DNS may take to follow a change, in milliseconds.
@@ -106,6 +109,8 @@ pub struct Parts {
     pub logs: PathBuf,
     /// The time limits of waits.
     pub timeouts: Timeouts,
+    /// How often the power is cut.
+    pub cuts: Cuts,
     /// The faults that a mutant injects.
     pub injections: Vec<FaultInjection>,
 }
@@ -123,6 +128,7 @@ pub struct Context {
     pub(crate) journal: Journal,
     pub(crate) logs: PathBuf,
     pub(crate) timeouts: Timeouts,
+    pub(crate) cuts: Cuts,
     pub(crate) injections: Vec<FaultInjection>,
     next_write: AtomicU64,
     flavour: OnceLock<Flavour>,
@@ -140,7 +146,7 @@ pub struct Context {
 impl Context {
     /// Builds a context from its parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { cluster, workload, accounts, ledger, witnesses, journal, logs, timeouts, injections } = parts;
+        let Parts { cluster, workload, accounts, ledger, witnesses, journal, logs, timeouts, cuts, injections } = parts;
         Self {
             cluster,
             workload,
@@ -150,6 +156,7 @@ impl Context {
             journal,
             logs,
             timeouts,
+            cuts,
             injections,
             next_write: AtomicU64::new(1),
             flavour: OnceLock::new(),

@@ -7,6 +7,8 @@ pub(crate) enum Disrupted {
     Paused(String),
     /// It is stopped.
     Stopped(String),
+    /// They have no power.
+    Unpowered(Vec<String>),
     /// It is cordoned.
     Cordoned(String),
     /// It gets a newer release, whose kubelet replaces its own.

@@ -30,6 +30,12 @@ impl Context {
     /// what the run itself needs: without the API server, DNS or a witness nobody would see what happens to the
     /// workload.
     pub(crate) async fn free_node(&self, what: &'static str) -> Result<String, ScenarioError> {
+        let nodes = self.free_nodes(what).await?;
+        Ok(nodes.into_iter().next().unwrap_or_default())
+    }
+
+    /// All nodes that may be disrupted, in the order of the pods on them; at least one.
+    pub(crate) async fn free_nodes(&self, what: &'static str) -> Result<Vec<String>, ScenarioError> {
         let taken = self.taken_nodes().await?;
         let mut nodes: Vec<String> = Vec::new();
         for node in self.workload.subject.pods().filter_map(|pod| self.node_of(&pod)) {
@@ -37,8 +43,9 @@ impl Context {
                 nodes.push(node);
             }
         }
-        if let Some(node) = nodes.iter().find(|node| !taken.contains_key(*node)) {
-            return Ok(node.clone());
+        let free: Vec<String> = nodes.iter().filter(|node| !taken.contains_key(*node)).cloned().collect();
+        if !free.is_empty() {
+            return Ok(free);
         }
         let taken_by = nodes.iter().filter_map(|node| Some(format!("{node} runs {}", taken.get(node)?)));
         Err(ScenarioError::NoNode { what, why: taken_by.collect::<Vec<_>>().join(", ") })

@@ -46,6 +46,10 @@ impl Context {
                 };
                 self.disrupt(Act::StartNode { node: node.clone() }, doing).await?;
             }
+            Disrupted::Unpowered(nodes) => {
+                let act = Act::RestorePower { nodes: nodes.clone() };
+                self.disrupt(act, self.restore_power(nodes)).await?;
+            }
             Disrupted::Cordoned(node) => {
                 let act = Act::Uncordon { node: node.clone() };
                 self.disrupt(act, async { Ok::<_, ScenarioError>(vec![self.cordon(node, false).await?]) }).await?;

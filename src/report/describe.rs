@@ -289,6 +289,7 @@ fn checkpoint(checkpoint: &Checkpoint) -> String {
         Checkpoint::ScaledDown => "after scaling down".to_owned(),
         Checkpoint::ScaledUp => "after scaling up".to_owned(),
         Checkpoint::Recovered { scenario } => format!("after {scenario}"),
+        Checkpoint::PowerCut { cut } => format!("after power cut {cut}"),
         Checkpoint::Joined => "once a new replica had joined".to_owned(),
         Checkpoint::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
         Checkpoint::Upgrading { steps } => format!("after step {steps} of the upgrade"),

@@ -1,13 +1,15 @@
 //! What the run exercised, what it only read back, and what it left out. Without this a report claims too much.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::check::Outcome;
 use crate::check::measure::Measures;
-use crate::evidence::{Evidence, Question, Replication, Row, Run, Scenario, Sql, SqlAnswer, What};
+use crate::evidence::{
+    Act, Evidence, PowerCut, Question, Record, Replication, Row, Run, Scenario, SnapshotOf, Sql, SqlAnswer, What,
+};
 
 /// How far something was tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -45,7 +47,7 @@ pub(super) fn exercised(outcome: &Outcome<'_>) -> Vec<Exercise> {
     let evidence = outcome.evidence;
     let (Some(run), Some(measures)) = (evidence.run(), outcome.measures()) else { return Vec::new() };
     let mut all = Vec::from_iter(disruptions(measures));
-    all.push(durability(evidence));
+    all.push(power_cuts(evidence, measures).unwrap_or_else(|| durability(evidence)));
     if run.subject.replicas > 1 {
         all.push(semi_sync(evidence, run, measures));
     }
@@ -81,8 +83,30 @@ fn rows(evidence: &Evidence, question: Question) -> impl Iterator<Item = (&Sql, 
     })
 }
 
+const DURABILITY: &str = "durability against power loss";
+
+/// The proved power cuts.
+fn power_cuts(evidence: &Evidence, measures: &Measures) -> Option<Exercise> {
+    let acts = measures.disruptions.iter().flat_map(|it| &it.acts).filter(|part| part.proved);
+    let cuts = acts.filter(|part| matches!(part.act, Act::CutPower { .. })).count();
+    let disks: Vec<PowerCut> = evidence.records.iter().filter_map(power_cut).collect();
+    let file_systems: BTreeSet<&str> = disks.iter().map(|disk| disk.file_system.as_str()).collect();
+    let text = format!(
+        "{DURABILITY}: exercised: the power was cut {cuts} times, below {}",
+        file_systems.into_iter().collect::<Vec<_>>().join(", ")
+    );
+    (cuts > 0).then(|| Exercise::new(DURABILITY, How::Exercised, text))
+}
+
+fn power_cut(record: &Record) -> Option<PowerCut> {
+    match &record.what {
+        What::Snapshot(it) if it.of == SnapshotOf::PowerCut => serde_json::from_value(it.value.clone()).ok(),
+        _ => None,
+    }
+}
+
 fn durability(evidence: &Evidence) -> Exercise {
-    let what = "durability against power loss";
+    let what = DURABILITY;
     let mut pods: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (sql, row) in rows(evidence, Question::Settings) {
         let values: Vec<String> =
@@ -125,7 +149,8 @@ fn semi_sync(evidence: &Evidence, run: &Run, measures: &Measures) -> Exercise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Checkpoint, Record};
+    use crate::check::history::History;
+    use crate::evidence::Checkpoint;
     use crate::report::sample;
 
     /// The sentences about a run whose records are changed.
@@ -169,6 +194,25 @@ mod tests {
         });
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("durability against power loss: neither exercised nor read back"), "{text}");
+    }
+
+    #[test]
+    fn power_cuts_that_are_proved_exercise_durability() {
+        let text = |evidence: &Evidence| {
+            let all = exercised(&Outcome::with(evidence, []));
+            all.into_iter().find(|one| one.what == DURABILITY).map(|one| one.text).unwrap_or_default()
+        };
+        let cut = History::good();
+        let exercised = "durability against power loss: exercised: the power was cut 2 times, below ext4";
+        assert_eq!(text(&cut.evidence()), exercised);
+        // A kernel that tells nothing has cut nothing.
+        let uncut = cut.edit(|what| match what {
+            What::Snapshot(it) if it.of == SnapshotOf::PowerCut => it.value["kernel"] = "".into(),
+            _ => {}
+        });
+        assert!(
+            text(&uncut.evidence()).ends_with("read back, not exercised: deleting pods leaves the page cache alone")
+        );
     }
 
     #[test]

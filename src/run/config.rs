@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::{self, Budget};
 use crate::choice::choice;
-use crate::driver::Rate;
+use crate::driver::{Cuts, Rate};
 use crate::evidence::{Choice, Expect, Replication};
 use crate::workload::Hints;
 
@@ -34,6 +34,10 @@ pub struct RunConfig {
     /// How fast the ledger writes.
     #[command(flatten)]
     pub ledger: Rate,
+    /// How often the power is cut.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub power: Cuts,
     /// What it holds the workload to in place of the usual budgets.
     #[arg(long = "budget", value_name = "NAME=DURATION", help = budget::HELP, long_help = budget::long_help())]
     pub budgets: Vec<Budget>,
@@ -48,6 +52,9 @@ impl RunConfig {
             [("--writers", self.ledger.writers, usual.writers), ("--rate", self.ledger.per_second, usual.per_second)];
         let others = ledger.iter().filter(|(_, number, usual)| number != usual);
         options.extend(others.map(|(flag, number, _)| format!("{flag} {number}")));
+        if self.power != Cuts::default() {
+            options.push(format!("--cuts {}", self.power.count));
+        }
         if self.semi_sync {
             options.push("--semi-sync".to_owned());
         }

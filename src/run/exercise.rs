@@ -175,6 +175,7 @@ async fn act(test_cluster: &TestCluster, workload_run: &WorkloadRun, standing: &
         journal: journal.clone(),
         logs: workload_run.run_context.directory.join("logs"),
         timeouts,
+        cuts: workload_run.config.power,
         injections: workload_run.injections.clone(),
     }));
     act_scenarios_observed(standing.context.get_or_init(|| context), journal, &scope.scenarios).await;

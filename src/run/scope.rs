@@ -20,6 +20,8 @@ struct Capabilities {
     may_disrupt: Disrupts,
     /// Whether the nodes are containers of this machine.
     containers: bool,
+    /// Whether the volumes lie on disks that can be cut.
+    disks: bool,
     /// The number of nodes.
     nodes: usize,
     /// The number of the workload's pods.
@@ -35,8 +37,9 @@ impl Scope {
         let on_nodes =
             Apart::of(&workload_run.manifests).is_none_or(|apart| apart.takers(&test_cluster.taints) > apart.pods);
         let room = on_nodes && shortage(&workload_run.manifests, 1, false).is_none();
-        let capabilities =
-            Capabilities { may_disrupt: workload_run.may_disrupt, containers, nodes: test_cluster.size, pods, room };
+        let (may_disrupt, nodes) = (workload_run.may_disrupt, test_cluster.size);
+        let disks = test_cluster.disks.is_some();
+        let capabilities = Capabilities { may_disrupt, containers, disks, nodes, pods, room };
         Self::on(capabilities, &workload_run.scenarios)
     }
 
@@ -69,6 +72,9 @@ fn reason_to_leave_out(capabilities: Capabilities, scenario: Scenario) -> Option
     if capabilities.nodes < required.nodes {
         return Some("the cluster's only node also runs the API server, the DNS servers and the witnesses");
     }
+    if required.disks && !capabilities.disks {
+        return Some("the nodes' volumes lie on no disks that can be cut");
+    }
     if required.one_more_pod && !capabilities.room {
         return Some("no node can take one more pod, or a quota does not allow it");
     }
@@ -86,7 +92,7 @@ mod tests {
     use crate::check::{CATALOGUE, Verdict};
 
     const OWN: Capabilities =
-        Capabilities { may_disrupt: Disrupts::Cluster, containers: true, nodes: 3, pods: 3, room: true };
+        Capabilities { may_disrupt: Disrupts::Cluster, containers: true, disks: true, nodes: 3, pods: 3, room: true };
 
     fn left_out(capabilities: Capabilities) -> Vec<Scenario> {
         let wanted: Vec<Scenario> = Scenario::all().collect();
@@ -101,12 +107,17 @@ mod tests {
             Scenario::Drain,
             Scenario::NodePause,
             Scenario::NodeStop,
+            Scenario::PowerCut,
             Scenario::DnsReplace,
             Scenario::ApiserverKill,
         ];
         let shared = Capabilities { may_disrupt: Disrupts::Workload, ..OWN };
         assert!(left_out(OWN).is_empty());
-        assert_eq!(left_out(Capabilities { nodes: 1, ..OWN }), [Scenario::NodePause, Scenario::NodeStop]);
+        assert_eq!(
+            left_out(Capabilities { nodes: 1, ..OWN }),
+            [Scenario::NodePause, Scenario::NodeStop, Scenario::PowerCut]
+        );
+        assert_eq!(left_out(Capabilities { disks: false, ..OWN }), [Scenario::PowerCut]);
         assert_eq!(left_out(Capabilities { room: false, ..OWN }), [Scenario::Grow]);
         assert_eq!(left_out(shared), beyond_the_workload);
         assert_eq!(
@@ -132,7 +143,8 @@ mod tests {
         let wanted: Vec<Scenario> = Scenario::all().collect();
         for may_disrupt in [Disrupts::Nothing, Disrupts::Workload, Disrupts::Cluster] {
             for (containers, nodes, pods) in [(true, 3, 3), (true, 1, 3), (false, 3, 3), (true, 3, 1), (false, 1, 1)] {
-                let capabilities = Capabilities { may_disrupt, containers, nodes, pods, room: nodes < 3 };
+                let capabilities =
+                    Capabilities { may_disrupt, containers, disks: containers, nodes, pods, room: nodes < 3 };
                 let scope = Scope::on(capabilities, &wanted);
                 let evidence = History::good_without(pods, scope.left_out).evidence();
                 for check in CATALOGUE {

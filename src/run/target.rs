@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::FileSystem;
 use crate::cluster::kind::IpFamily;
 
 /// Where a run takes place.
@@ -20,6 +21,9 @@ pub enum Target {
         domain: Option<String>,
         /// The address families.
         ip_family: IpFamily,
+        /// The file system of the nodes' disks.
+        #[serde(default)]
+        file_system: FileSystem,
     },
     /// An existing kind cluster.
     Kind(String),

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Taint};
+use kube::ResourceExt;
 use kube::api::Api;
 use serde_json::json;
 
@@ -17,7 +18,7 @@ use super::target::Target;
 use super::{RunError, dns, preflight};
 use crate::check::dns_budget_ms;
 use crate::cluster::kind::{self, KindCluster, Shape};
-use crate::cluster::{Cluster, Lab, NodeImage, Nodes, feature_gates};
+use crate::cluster::{Cluster, Disks, Lab, NodeImage, Nodes, feature_gates};
 use crate::driver::{ClusterAccess, Journal, Newer};
 use crate::evidence::{DnsServer, Snapshot, SnapshotOf, Substitution, What};
 use crate::probe::Session;
@@ -70,6 +71,8 @@ pub struct TestCluster {
     pub size: usize,
     /// The nodes, if they are containers of this machine.
     pub nodes: Option<Nodes>,
+    /// The disks below the volumes of the nodes, if all nodes have one.
+    pub disks: Option<Disks>,
     /// The cluster's DNS.
     dns: dns::Dns,
     /// The cluster's DNS zone.
@@ -96,6 +99,7 @@ impl TestCluster {
         ClusterAccess {
             client: self.cluster.client.clone(),
             nodes: self.nodes.clone(),
+            disks: self.disks.clone(),
             dns_servers: Mutex::new(dns_servers),
             dns_budget_ms: self.dns_budget_ms,
             newer,
@@ -195,6 +199,10 @@ impl TestCluster {
         let corefile = dns.corefile.as_deref();
         let domain = dns.zone.clone().unwrap_or_else(|| "cluster.local".to_owned());
         let containers = kind.as_ref().map(|_| Nodes::of(&lab));
+        let disks = match Disks::of(&lab).filter(|_| containers.is_some()) {
+            Some(disks) => disks.are_on(&nodes.iter().map(Node::name_any).collect::<Vec<_>>()).await.then_some(disks),
+            None => None,
+        };
         let (what, name) = kind.map_or(("context", cluster.context.clone()), |kind| ("kind cluster", kind));
         Ok(Self {
             description: format!("{what} {name} ({})", plural(nodes.len(), "node")),
@@ -202,6 +210,7 @@ impl TestCluster {
             taints: nodes.iter().filter_map(workload::taints_of).collect(),
             size: nodes.len(),
             nodes: containers,
+            disks,
             dns_budget_ms: dns_budget_ms(corefile, &domain),
             dns,
             node_substitution: made.filter(|node| node.built).map(|node| node_substitution(&node)),
@@ -265,16 +274,19 @@ pub(super) async fn reach(
     owned: &mut Option<KindCluster>,
 ) -> Result<Reached, RunError> {
     match target {
-        Target::New { nodes, kubernetes, domain, ip_family } => {
+        Target::New { nodes, kubernetes, domain, ip_family, file_system } => {
             let node = lab.node_image(kubernetes.as_deref())?.clone();
             let (name, nodes_in_words) = (&run_context.name, plural(*nodes, "node"));
             let progress = &run_context.journal.progress;
             progress.say(&format!("kind cluster {name}: {nodes_in_words}, Kubernetes {}", node.kubernetes));
             let cluster = owned.insert(KindCluster::claim(lab, name, &run_context.directory)?);
             let (image, workers, domain) = (node.image.as_str(), nodes.saturating_sub(1), domain.as_deref());
-            let shape = Shape { image, workers, domain, ip_family: *ip_family };
+            let shape = Shape { image, workers, domain, ip_family: *ip_family, file_system: *file_system };
             let made = cluster.create(shape, run_context.scaled(kind::CREATE_WITHIN));
             run_context.journal.step(None, "create the cluster", made).await?;
+            if let Some(why) = &cluster.without_disks {
+                run_context.journal.note(format!("the volumes of the nodes lie on no disk that can be cut: {why}"));
+            }
             let connected = Cluster::connect(&cluster.kubeconfig, None, false).await?;
             Ok(Reached { cluster: connected, kind: Some(name.clone()), nodes: Some(node), witness_image: None })
         }

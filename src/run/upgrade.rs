@@ -33,7 +33,7 @@ pub(super) fn route(settings: &Settings, lab: &Lab) -> Result<Route, RunError> {
     let Some(to) = settings.upgrade else { return Ok(Route { target: settings.target.clone(), newer: None }) };
     let node = lab.node_image(Some(&to.to_string()))?.clone();
     let target = match &settings.target {
-        Target::New { nodes, kubernetes, domain, ip_family } => {
+        Target::New { nodes, kubernetes, domain, ip_family, file_system } => {
             let from = match kubernetes {
                 Some(from) => lab.node_image(Some(from))?.kubernetes.parse()?,
                 None => {
@@ -44,7 +44,7 @@ pub(super) fn route(settings: &Settings, lab: &Lab) -> Result<Route, RunError> {
             };
             from.leads_to(to)?;
             let (kubernetes, domain) = (Some(from.to_string()), domain.clone());
-            Target::New { nodes: *nodes, kubernetes, domain, ip_family: *ip_family }
+            Target::New { nodes: *nodes, kubernetes, domain, ip_family: *ip_family, file_system: *file_system }
         }
         Target::Kind(_) => settings.target.clone(),
         Target::Context { .. } => return Err(RunError::NotUpgradable),

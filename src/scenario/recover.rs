@@ -17,8 +17,12 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Waits until every pod is Ready, measures when all replicas have caught up, and compares the servers' contents. The
 /// first barrier shows the recovery time, so it comes before everything else.
 pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(), ScenarioError> {
+    recovered_at(context, &Checkpoint::Recovered { scenario }).await
+}
+
+/// The same at another checkpoint.
+pub(super) async fn recovered_at(context: &Context, checkpoint: &Checkpoint) -> Result<(), ScenarioError> {
     let subject = &context.workload.subject;
-    let checkpoint = Checkpoint::Recovered { scenario };
     for pod in subject.pods() {
         context.ready(&pod, None).await?;
     }
@@ -26,7 +30,7 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
     let replicating = context.replicating();
     let mut follow = true;
     if replicating {
-        let (written, reached) = caught_up(context, &checkpoint, &replicas).await;
+        let (written, reached) = caught_up(context, checkpoint, &replicas).await;
         if !(written && reached) {
             let what = if reached { "a write on the primary" } else { "every replica at the primary's transactions" };
             let limit = context.timeouts.recovery;
@@ -36,14 +40,14 @@ pub(super) async fn recovered(context: &Context, scenario: Scenario) -> Result<(
     }
     settled(context, subject.replicas).await?;
     if replicating && follow {
-        whole(context, &checkpoint, &replicas).await?;
+        whole(context, checkpoint, &replicas).await?;
     } else if replicating {
         // The replication status may say why.
-        context.replica_status(&checkpoint, &replicas).await;
+        context.replica_status(checkpoint, &replicas).await;
     }
     let pods: Vec<String> = subject.pods().collect();
-    let (names, identities) = (context.all_names(), pods.iter().map(|pod| context.identity(&checkpoint, pod)));
-    tokio::join!(join_all(identities), context.resolve(&checkpoint, &names));
+    let (names, identities) = (context.all_names(), pods.iter().map(|pod| context.identity(checkpoint, pod)));
+    tokio::join!(join_all(identities), context.resolve(checkpoint, &names));
     Ok(())
 }
 

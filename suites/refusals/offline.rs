@@ -176,10 +176,10 @@ fn stored_runs() -> Vec<Call> {
         call("judge::a_pipe", 2, &["judge", "@/run"]).with_pipe("run/evidence.jsonl"),
         judge("judge::another_format", &STORED.replacen("\"schema\":1", "\"schema\":9", 1)),
         call("judge::latest", 0, &["judge"])
-            .holding("40 passed, 0 failed, 0 inconclusive, 3 skipped")
+            .holding("43 passed, 0 failed, 0 inconclusive, 3 skipped")
             .with("artifacts/latest/evidence.jsonl", STORED),
         call("judge::by_id", 1, &["judge", "20260105-1"])
-            .holding("39 passed, 1 failed, 0 inconclusive, 3 skipped")
+            .holding("42 passed, 1 failed, 0 inconclusive, 3 skipped")
             .with("artifacts/20260105-1/evidence.jsonl", include_str!("../replay/made-parallel.jsonl")),
     ]
 }

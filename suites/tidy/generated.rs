@@ -80,6 +80,7 @@ pub(crate) fn scenarios(all: &[Description]) -> String {
 fn room(scenario: &Description) -> String {
     let needs = [
         scenario.in_containers.then(|| "nodes that are containers of this machine".to_owned()),
+        scenario.disks.then(|| "disks that can be cut".to_owned()),
         (scenario.nodes > 1).then(|| format!("{} nodes", scenario.nodes)),
         (scenario.pods > 1).then(|| format!("{} pods", scenario.pods)),
         scenario.one_more_pod.then(|| "room for one more pod".to_owned()),

@@ -43,6 +43,8 @@ pub static CATALOGUE: &[Check] = &[
     persistence::CLAIMS_SURVIVE_SCALE_DOWN,
     persistence::CLAIM_POLICY_IS_HONOURED,
     persistence::DURABILITY_SETTINGS,
+    persistence::ACKNOWLEDGED_WRITES_SURVIVE_POWER_LOSS,
+    persistence::STARTS_AFTER_POWER_LOSS,
     persistence::TEARDOWN_LEAVES_NOTHING,
     replication::REPLICAS_FOLLOW_BY_STABLE_NAME,
     replication::REPLICAS_HOLD_THE_SAME_ROWS,
@@ -54,6 +56,7 @@ pub static CATALOGUE: &[Check] = &[
     replication::NEW_REPLICA_JOINS,
     replication::READ_LAG_IS_BOUNDED,
     replication::COMMITS_WAIT_FOR_A_REPLICA,
+    replication::REPLICAS_AGREE_AFTER_POWER_LOSS,
 ];
 
 /// The checks of a cluster upgrade, which no ordinary run includes.

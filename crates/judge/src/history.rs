@@ -18,6 +18,7 @@ mod edits;
 mod families;
 mod pods;
 mod policies;
+mod power;
 mod said;
 mod states;
 #[cfg(test)]

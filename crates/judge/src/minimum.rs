@@ -3,6 +3,7 @@
 //! missing, a pass becomes inconclusive.
 
 mod acts;
+mod names;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use super::words::{during, some_of, topic};
 use super::{Check, Finding};
 use crate::evidence::{Checkpoint, Question, Scenario};
 
-pub use table::Names;
+pub use names::Names;
 pub(super) use table::{FULL_HOSTNAME, HOSTNAME, LOOKUP};
 
 /// A kind of evidence that a pass requires.

@@ -56,6 +56,7 @@ pub(super) fn during(checkpoint: &Checkpoint) -> String {
         Checkpoint::ScaledDown => "after the scale-down".to_owned(),
         Checkpoint::ScaledUp => "after the scale-up".to_owned(),
         Checkpoint::Recovered { scenario } => format!("after the scenario {scenario}"),
+        Checkpoint::PowerCut { cut } => format!("after power cut {cut}"),
         Checkpoint::Joined => "after a new replica had joined".to_owned(),
         Checkpoint::Upgrading { steps: 0 } => "before the upgrade".to_owned(),
         Checkpoint::Upgrading { steps } => format!("after step {steps} of the upgrade"),

@@ -100,6 +100,18 @@ pub enum Act {
         /// The node.
         node: String,
     },
+    /// Cut the power of nodes: stop the file systems below their volumes without writing anything more, then kill all
+    /// their processes. Proved by the kernel's message about each file system.
+    CutPower {
+        /// The nodes.
+        nodes: Vec<String>,
+    },
+    /// Give nodes their power back; proved when they are Ready, and their disks have what was synced before the cut and
+    /// lack what was not.
+    RestorePower {
+        /// The nodes.
+        nodes: Vec<String>,
+    },
     /// Cordon a node and evict its pods of the set; proved when they are gone.
     Drain {
         /// The node.
@@ -161,6 +173,8 @@ impl fmt::Display for Act {
             Self::UnpauseNode { node } => write!(f, "unpause {node}"),
             Self::StopNode { node } => write!(f, "stop {node}"),
             Self::StartNode { node } => write!(f, "start {node}"),
+            Self::CutPower { nodes } => write!(f, "cut the power of {}", nodes.join(", ")),
+            Self::RestorePower { nodes } => write!(f, "restore the power of {}", nodes.join(", ")),
             Self::Drain { node } => write!(f, "drain {node}"),
             Self::Uncordon { node } => write!(f, "uncordon {node}"),
             Self::RestartDns => f.write_str("replace the DNS servers"),

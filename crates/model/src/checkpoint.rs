@@ -67,6 +67,11 @@ pub enum Checkpoint {
         /// The scenario.
         scenario: Scenario,
     },
+    /// Nodes lost their power and have it again, and every pod is Ready.
+    PowerCut {
+        /// The number of the cut, counted from 1.
+        cut: u32,
+    },
     /// The set was scaled to one pod more than `spec.replicas`, and the new pod replicates.
     Joined,
     /// The state is read before the upgrade or between two of its steps.

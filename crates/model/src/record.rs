@@ -248,6 +248,10 @@ pub enum SnapshotOf {
     Conformance,
     /// The last lines of a container, read when a wait for its pod was not met: a `ContainerLog`.
     ContainerLog,
+    /// The disk of a node whose power was cut: a `PowerCut`.
+    PowerCut,
+    /// The same disk when the power was back: a `PowerRestored`.
+    PowerRestored,
 }
 
 /// The state of a node.

@@ -34,6 +34,8 @@ pub enum Scenario {
     NodePause,
     /// Stops a node and starts it again.
     NodeStop,
+    /// Cuts the power of nodes and gives it back.
+    PowerCut,
     /// Replaces the DNS servers.
     DnsReplace,
     /// Kills the API server.
@@ -74,6 +76,8 @@ pub struct Description {
     pub disrupts: Disrupts,
     /// Whether it needs nodes that are containers of this machine.
     pub in_containers: bool,
+    /// Whether it needs nodes whose volumes lie on disks that can be cut.
+    pub disks: bool,
     /// How many nodes the cluster must have at least.
     pub nodes: usize,
     /// How many pods the set must have at least.
@@ -87,17 +91,17 @@ pub struct Description {
 /// After each scenario that disrupts the workload, from `server-kill` on, the whole state is queried. Scenarios on
 /// nodes come before `dns-replace`: new DNS servers may land on any node, and nodes with DNS servers are left alone.
 /// `claims` comes last: after it the last pod has new data.
-pub const SCENARIOS: [Description; 18] = {
+pub const SCENARIOS: [Description; 19] = {
     use Disrupts::{Cluster, Nothing, Workload};
     use Scenario::*;
     const fn described(scenario: Scenario, name: &'static str, disrupts: Disrupts, acts: &'static str) -> Description {
         let needs: &[Scenario] = match scenario {
             Deploy => &[],
-            Upgrade | Restart | Grow | Settle => &[Deploy, Replicate],
+            Upgrade | Restart | Grow | PowerCut | Settle => &[Deploy, Replicate],
             _ => &[Deploy],
         };
-        let (formerly, in_containers, nodes, pods, one_more_pod) = (None, false, 1, 1, false);
-        Description { scenario, name, formerly, acts, needs, disrupts, in_containers, nodes, pods, one_more_pod }
+        let (formerly, in_containers, disks, nodes, pods, one_more_pod) = (None, false, false, 1, 1, false);
+        Description { scenario, name, formerly, acts, needs, disrupts, in_containers, disks, nodes, pods, one_more_pod }
     }
     [
         described(
@@ -155,6 +159,16 @@ pub const SCENARIOS: [Description; 18] = {
             formerly: Some("outage"),
             nodes: 2,
             ..described(NodeStop, "node-stop", Cluster, "shuts a node down and starts it again")
+        },
+        Description {
+            disks: true,
+            nodes: 2,
+            ..described(
+                PowerCut,
+                "power-cut",
+                Cluster,
+                "cuts the power of the primary's node, then of all nodes of the set, while the ledger writes",
+            )
         },
         Description {
             formerly: Some("resolver"),

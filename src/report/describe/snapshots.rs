@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::said::last_lines;
-use crate::evidence::{Applied, Conformed, DnsServer, Leftover, NodeState, Snapshot, SnapshotOf, State};
+use crate::evidence::{
+    Applied, Conformed, DnsServer, Leftover, NodeState, PowerCut, PowerRestored, Snapshot, SnapshotOf, State,
+};
 
 pub(super) fn snapshot_line(snapshot: &Snapshot) -> String {
     let what = match snapshot.of {
@@ -15,6 +17,8 @@ pub(super) fn snapshot_line(snapshot: &Snapshot) -> String {
         SnapshotOf::State => return upgrade_state(&snapshot.value),
         SnapshotOf::Conformance => return conformance(&snapshot.value),
         SnapshotOf::ContainerLog => return last_lines(&snapshot.value),
+        SnapshotOf::PowerCut => return power_cut(&snapshot.value),
+        SnapshotOf::PowerRestored => return power_restored(&snapshot.value),
         SnapshotOf::LeftoverObjects => "objects that remain",
         SnapshotOf::LeftoverResources => "resources of the cluster that remain",
     };
@@ -32,6 +36,19 @@ pub(super) fn snapshot_line(snapshot: &Snapshot) -> String {
 fn node_state(value: &Value) -> String {
     let state = serde_json::from_value::<NodeState>(value.clone());
     state.map_or_else(|_| value.to_string(), |NodeState { node, state }| format!("{node}: {state}"))
+}
+
+fn power_cut(value: &Value) -> String {
+    let Ok(cut) = serde_json::from_value::<PowerCut>(value.clone()) else { return value.to_string() };
+    let PowerCut { node, file_system, kernel, volumes, unsynced_bytes, .. } = cut;
+    let volumes = volumes.join(", ");
+    format!("{node}: {file_system} with {volumes} and {unsynced_bytes} unsynced bytes shut down: {kernel}")
+}
+
+fn power_restored(value: &Value) -> String {
+    let Ok(now) = serde_json::from_value::<PowerRestored>(value.clone()) else { return value.to_string() };
+    let PowerRestored { node, synced_bytes, unsynced_bytes } = now;
+    format!("{node}: {synced_bytes} of the synced bytes are there, and {unsynced_bytes} of the unsynced bytes")
 }
 
 fn upgrade_state(value: &Value) -> String {

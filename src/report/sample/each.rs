@@ -55,6 +55,12 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     story.at(9_000, What::Fault(Fault { act: Act::Scale { from: 3, to: 1 }, proof: None }));
     let act = Act::DeletePod { pod: "mysql-0".into(), uid: uid(0, 1), grace_s: Some(0) };
     story.at(9_100, What::Fault(Fault { act, proof: Some(vec![5, 6]) }));
+    snapshots(&mut story);
+    story.at(1_234_567, What::Note(Note { message: "the log of mysql-1 could not be read".into() }));
+    story.0
+}
+
+fn snapshots(story: &mut Story) {
     let left = json!([{ "kind": "PersistentVolume", "name": "pvc-1", "held_by": "kubernetes.io/pv-protection" }]);
     let corefile = json!(".:53 {\n    errors\n    cache 30\n}\n");
     let paused = json!({ "node": "worker", "state": "paused" });
@@ -63,7 +69,14 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     let lines = ["starting", " ", "unknown variable"];
     let last_lines =
         json!({ "pod": "mysql-1", "uid": uid(1, 1), "container": "mysql", "previous": true, "lines": lines });
+    let cut = json!({
+        "node": "worker", "file_system": "ext4", "kernel": "EXT4-fs (loop0): shut down requested (2)",
+        "volumes": ["pvc-1_steadfast_data-mysql-1"], "synced_bytes": 65_536, "unsynced_bytes": 65_536,
+    });
+    let restored = json!({ "node": "worker", "synced_bytes": 65_536, "unsynced_bytes": 0 });
     for (of, value) in [
+        (SnapshotOf::PowerCut, cut),
+        (SnapshotOf::PowerRestored, restored),
         (SnapshotOf::Corefile, corefile),
         (SnapshotOf::LeftoverObjects, left),
         (SnapshotOf::LeftoverResources, json!([])),
@@ -74,8 +87,6 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     ] {
         story.at(9_200, What::Snapshot(Snapshot { of, value }));
     }
-    story.at(1_234_567, What::Note(Note { message: "the log of mysql-1 could not be read".into() }));
-    story.0
 }
 
 fn questions(story: &mut Story) {

@@ -309,6 +309,7 @@ impl PhaseRun<'_> {
             journal: journal.clone(),
             logs: self.run_context.directory.join("logs"),
             timeouts: self.timeouts(),
+            cuts: conditions.config.power,
             injections: Vec::new(),
         });
         Ok(WatchedContext { context: Arc::new(context), _recorder: recorder })

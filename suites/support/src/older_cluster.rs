@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use steadfast::cluster::kind::{CREATE_WITHIN, IpFamily, KindCluster, PREFIX, Shape};
-use steadfast::cluster::{Lab, NodeImage, Version};
+use steadfast::cluster::{FileSystem, Lab, NodeImage, Version};
 use steadfast::run;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,13 @@ impl OlderCluster {
         let image = lab.node_image(Some(&older))?.image.clone();
         let (folder, name) = (tempfile::tempdir()?, format!("{PREFIX}{suite}-{}", run::run_id()));
         let mut cluster = KindCluster::claim(&lab, &name, folder.path())?;
-        let shape = Shape { image: &image, workers: nodes - 1, domain: None, ip_family: IpFamily::Ipv4 };
+        let shape = Shape {
+            image: &image,
+            workers: nodes - 1,
+            domain: None,
+            ip_family: IpFamily::Ipv4,
+            file_system: FileSystem::default(),
+        };
         let created = tokio::select! {
             created = cluster.create(shape, CREATE_WITHIN.mul_f64(timeout_scale())) => created.map_err(Failed::from),
             () = cancel.cancelled() => Err(INTERRUPTED.into()),

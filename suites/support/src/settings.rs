@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use steadfast::check::Check;
+use steadfast::cluster::FileSystem;
 use steadfast::cluster::kind::IpFamily;
 use steadfast::run::{Keep, RunConfig, Settings, Target};
 use steadfast::workload::Sources;
@@ -34,5 +35,11 @@ pub fn usual(target: Target, checks: Vec<&'static Check>, rerun: &str) -> Settin
 /// A new cluster for the suite, as the environment describes it.
 pub fn new_cluster() -> Target {
     let nodes = variable("STEADFAST_NODES").unwrap_or(3);
-    Target::New { nodes, kubernetes: variable("STEADFAST_KUBERNETES"), domain: None, ip_family: IpFamily::Ipv4 }
+    Target::New {
+        nodes,
+        kubernetes: variable("STEADFAST_KUBERNETES"),
+        domain: None,
+        ip_family: IpFamily::Ipv4,
+        file_system: FileSystem::default(),
+    }
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster, Shape};
+use steadfast::cluster::{FileSystem, Lab};
 use steadfast::run;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -95,7 +95,7 @@ impl Owner {
         let node = lab.node_image(None).map_err(|error| error.to_string())?.image.clone();
         self.runtime.block_on(async {
             tokio::select! {
-                created = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4 }, kind::CREATE_WITHIN) => created.map_err(|error| error.to_string()),
+                created = cluster.create(Shape { image: &node, workers: 0, domain: None, ip_family: IpFamily::Ipv4, file_system: FileSystem::default() }, kind::CREATE_WITHIN) => created.map_err(|error| error.to_string()),
                 () = self.cancel.cancelled() => Err("interrupted".to_owned()),
             }
         })?;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use steadfast::cluster::Lab;
 use steadfast::cluster::kind::{self, IpFamily, KindCluster};
+use steadfast::cluster::{FileSystem, Lab};
 use steadfast::driver::{FaultInjection, Journal, Rate};
 use steadfast::evidence::{Disrupts, Evidence, Scenario};
 use steadfast::record::Log;
@@ -50,6 +50,9 @@ pub struct ClusterSpec {
     pub ip_family: IpFamily,
     /// Makes a new Corefile from the cluster's own.
     pub corefile: Option<fn(&str) -> String>,
+    /// What its workloads may disrupt. A workload that may disrupt the cluster runs alone, and its ledger writes at the
+    /// usual rate.
+    pub may_disrupt: Disrupts,
 }
 
 /// The shared state of the clusters of a suite.
@@ -78,6 +81,7 @@ impl WorkloadCluster {
     /// A cluster with room for this many workloads at once. Nothing is created yet.
     pub fn new(name: &str, spec: ClusterSpec, at_once: usize, suite: SuiteContext) -> Self {
         let run_id = format!("{name}-{}", run::run_id());
+        let at_once = if spec.may_disrupt == Disrupts::Cluster { 1 } else { at_once };
         let (room, expected) = (Semaphore::new(at_once), AtomicUsize::new(0));
         Self { run_id, spec, suite, room, expected, test_cluster: OnceCell::new(), cluster: Mutex::default() }
     }
@@ -123,6 +127,7 @@ impl WorkloadCluster {
             kubernetes: None,
             domain: self.spec.domain.clone(),
             ip_family: self.spec.ip_family,
+            file_system: FileSystem::default(),
         };
         let open = Box::pin(TestCluster::open(lab, &target, &run_context, &images, &mut cluster));
         let test_cluster = tokio::select! {
@@ -162,15 +167,17 @@ impl WorkloadCluster {
             manifests: workload::load(&Sources::of(spec.manifests.clone()), &test_cluster.lab.kubectl).await?.manifests,
             namespace: Some(spec.namespace.clone()),
             config: RunConfig {
-                // The workloads share the machine with others, so the rate is low.
-                ledger: Rate { writers: 2, per_second: 5 },
+                ledger: match self.spec.may_disrupt {
+                    Disrupts::Cluster => Rate::default(),
+                    // The workloads share the machine with others, so the rate is low.
+                    _ => Rate { writers: 2, per_second: 5 },
+                },
                 budgets: iter::once(lag.parse().expect("a budget")).chain(spec.config.budgets.clone()).collect(),
                 ..spec.config.clone()
             },
             scenarios: spec.scenarios.clone(),
             injections: spec.injections.clone(),
-            // Other workloads run on the cluster too.
-            may_disrupt: Disrupts::Workload,
+            may_disrupt: self.spec.may_disrupt,
             newer: None,
             run_context: RunContext {
                 // The namespaces of an interrupted trial are found by this name.

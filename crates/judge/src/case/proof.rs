@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use super::Case;
-use crate::evidence::{Act, DnsServer, Mark, NodeState, PodLife, Snapshot, SnapshotOf, What, runs_anew};
+use crate::evidence::{
+    Act, DnsServer, Mark, NodeState, PodLife, PowerCut, PowerRestored, Snapshot, SnapshotOf, What, runs_anew,
+};
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,13 @@ impl<'a> Case<'a> {
             Act::UnpauseNode { node } => self.node_was(proof, node, "running"),
             Act::StopNode { node } => self.node_was(proof, node, "exited"),
             Act::StartNode { node } => self.node_was(proof, node, "running") && self.node_was(proof, node, "Ready"),
+            Act::CutPower { nodes } => {
+                nodes.iter().all(|node| self.node_was(proof, node, "exited") && self.lost_power(proof, node))
+            }
+            Act::RestorePower { nodes } => nodes.iter().all(|node| {
+                let is_back = self.node_was(proof, node, "running") && self.node_was(proof, node, "Ready");
+                is_back && self.kept_what_was_synced(proof, node)
+            }),
             Act::Drain { node } => self.node_was(proof, node, "cordoned") && self.left_node(proof, node),
             Act::Uncordon { node } => self.node_was(proof, node, "schedulable"),
             Act::RestartDns => self.has_new_dns_servers(proof),
@@ -106,6 +115,26 @@ impl<'a> Case<'a> {
     fn node_was(&self, proof: &Proof<'a>, node: &str, state: &str) -> bool {
         let mut told = self.proving(proof, SnapshotOf::Node).filter_map(read::<NodeState>);
         told.any(|told| told.node == node && told.state == state)
+    }
+
+    /// Whether the kernel told that the disk of a node was shut down, with a mark on it that was never synced.
+    fn lost_power(&self, proof: &Proof<'a>, node: &str) -> bool {
+        let mut told = self.proving(proof, SnapshotOf::PowerCut).filter_map(read::<PowerCut>);
+        told.any(|cut| cut.node == node && !cut.kernel.is_empty() && cut.unsynced_bytes > 0)
+    }
+
+    /// Whether the disk of a node has all of the mark that was synced before its last cut, and less than the mark that
+    /// was not.
+    fn kept_what_was_synced(&self, proof: &Proof<'a>, node: &str) -> bool {
+        let cuts = self.snapshots(SnapshotOf::PowerCut).filter(|it| it.mark.seq < proof.asked.seq);
+        let Some(cut) = cuts.filter_map(|it| read::<PowerCut>(it.it)).rfind(|cut| cut.node == node) else {
+            return false;
+        };
+        let mut told = self.proving(proof, SnapshotOf::PowerRestored).filter_map(read::<PowerRestored>);
+        told.any(|now| {
+            let same = now.node == node && now.synced_bytes == cut.synced_bytes && cut.synced_bytes > 0;
+            same && now.unsynced_bytes < cut.unsynced_bytes
+        })
     }
 
     /// Whether a pod of the set left the node, if one was there. A PodDisruptionBudget may keep others.

@@ -49,6 +49,8 @@ fn ids_are_for_ever() {
     persistence::claims_survive_scale_down
     persistence::claim_policy_is_honoured
     persistence::durability_settings
+    persistence::acknowledged_writes_survive_power_loss
+    persistence::starts_after_power_loss
     persistence::teardown_leaves_nothing
     replication::replicas_follow_by_stable_name
     replication::replicas_hold_the_same_rows
@@ -60,6 +62,7 @@ fn ids_are_for_ever() {
     replication::new_replica_joins
     replication::read_lag_is_bounded
     replication::commits_wait_for_a_replica
+    replication::replicas_agree_after_power_loss
     upgrade::control_plane_upgrade_touches_no_pod
     upgrade::node_upgrade_moves_one_at_a_time
     upgrade::state_is_equal_before_and_after

@@ -51,9 +51,9 @@ fn service() -> String {
 
 #[test]
 fn a_good_run_passes() {
-    assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 15 checkpoints; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 resolved to each pod's own address at 19 checkpoints, and when the pods looked them up; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
-    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names resolved to the new pods: mysql-2 from the first query, mysql-1 from the first query, mysql-0 from the first query, mysql-0, deleted without a grace period, from the first query; and 33 more times (2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(SERVICE, Pass), @"A of mysql-h.steadfast.svc.cluster.local listed exactly the ready pods at 17 checkpoints; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(POD, Pass), @"A of mysql-0, mysql-1, mysql-2, mysql-3 resolved to each pod's own address at 21 checkpoints, and when the pods looked them up; all answers were correct from the first query (the limit is 2.0 s: the Corefile's cache is off for cluster.local)");
+    assert_snapshot!(History::good().expect(FOLLOWS, Pass), @"names resolved to the new pods: mysql-2 from the first query, mysql-1 from the first query, mysql-0 from the first query, mysql-0, deleted without a grace period, from the first query; and 39 more times (2.0 s: the Corefile's cache is off for cluster.local)");
     assert_snapshot!(History::good().expect(ABSENT, Pass), @"NXDOMAIN: mysql-1 from the first query, mysql-2 from the first query (2.0 s: the Corefile's cache is off for cluster.local)");
     History::good_of(1).expect(SERVICE, Pass);
     History::good_of(1).expect(ABSENT, Skipped);

@@ -240,13 +240,16 @@ impl History {
 
     /// The workload has recovered from a scenario, and its whole state is queried.
     fn recovered(&mut self, scenario: Scenario) {
-        let checkpoint = Checkpoint::Recovered { scenario };
-        self.write(&checkpoint, "mysql-0");
-        self.compared(&checkpoint);
-        self.pod_names().iter().for_each(|pod| self.identity(&checkpoint, pod));
-        self.swept(&checkpoint);
-        self.hands_over();
+        self.recovered_at(&Checkpoint::Recovered { scenario });
         self.step(scenario, Phase::End);
+    }
+
+    pub(super) fn recovered_at(&mut self, checkpoint: &Checkpoint) {
+        self.write(checkpoint, "mysql-0");
+        self.compared(checkpoint);
+        self.pod_names().iter().for_each(|pod| self.identity(checkpoint, pod));
+        self.swept(checkpoint);
+        self.hands_over();
     }
 
     /// The template changes for the last pod, then for all pods; then it is broken and reverted.

@@ -146,6 +146,7 @@ impl History {
             Scenario::NodePause | Scenario::NodeStop | Scenario::DnsReplace | Scenario::ApiserverKill => {
                 self.node_or_service(scenario)
             }
+            Scenario::PowerCut => self.power_cuts(),
             Scenario::Claims => self.claims(),
             Scenario::Settle => self.settle(),
             Scenario::Teardown => self.teardown(),

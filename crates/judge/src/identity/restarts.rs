@@ -18,8 +18,8 @@ An unexpected restart is an outage that is easy to miss: the pod keeps its name 
 Judged from the Pod watch over the whole run, from the first start on. The restartCount of each container must not rise,
 including init containers and sidecars. Excused are: one restart of a server's container for each time that the harness
 killed the server, or took its image away and gave it back, until the end of that scenario; and any restart on a node
-that the harness stopped, paused or upgraded, until the end of that scenario. A failed image pull is no restart. The
-finding quotes how the container ended before.
+that the harness stopped, paused, upgraded or cut from its power, until the end of that scenario. A failed image pull is
+no restart. The finding quotes how the container ended before.
 Common causes: a liveness probe fails under load, or queries a server other than its own, so that all pods restart when
 the source is down; a memory limit (OOMKilled, exit code 137); or a server that crashes until another server is up.",
     scenarios: &[Scenario::Deploy],
@@ -81,7 +81,7 @@ impl<'a> Cause<'a> {
 
     /// Whether the act disturbed a pod's node during a stretch.
     pub(super) fn disturbs(&self, life: &PodLife, from: u64, to: u64) -> bool {
-        self.spans(from, to) && disturbed(self.act).is_some_and(|node| life.node.as_deref() == Some(node))
+        self.spans(from, to) && life.node.as_deref().is_some_and(|node| disturbs_node(self.act, node))
     }
 
     fn explains(&self, case: &Case<'_>, life: &PodLife, container: &str, seq: u64) -> bool {
@@ -95,16 +95,17 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// The node on which an act disturbs every container.
-fn disturbed(act: &Act) -> Option<&str> {
+/// Whether an act disturbs every container on a node.
+fn disturbs_node(act: &Act, on: &str) -> bool {
     match act {
         Act::PauseNode { node }
         | Act::UnpauseNode { node }
         | Act::StopNode { node }
         | Act::StartNode { node }
         | Act::UpgradeControlPlane { node, .. }
-        | Act::UpgradeNode { node, .. } => Some(node),
-        _ => None,
+        | Act::UpgradeNode { node, .. } => node == on,
+        Act::CutPower { nodes } | Act::RestorePower { nodes } => nodes.iter().any(|node| node == on),
+        _ => false,
     }
 }
 

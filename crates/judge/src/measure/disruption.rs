@@ -140,12 +140,17 @@ fn effect(act: &Act) -> Effect {
         | Act::DeleteAllPods
         | Act::PauseNode { .. }
         | Act::StopNode { .. }
+        | Act::CutPower { .. }
         | Act::Drain { .. }
         | Act::RestartDns
         | Act::RestartApiServer
         | Act::UpgradeControlPlane { .. }
         | Act::UpgradeNode { .. } => Effect::Disturbs,
-        Act::Release { .. } | Act::UnpauseNode { .. } | Act::StartNode { .. } | Act::Uncordon { .. } => Effect::Heals,
+        Act::Release { .. }
+        | Act::UnpauseNode { .. }
+        | Act::StartNode { .. }
+        | Act::RestorePower { .. }
+        | Act::Uncordon { .. } => Effect::Heals,
         Act::Reapply
         | Act::SetClaimPolicy { .. }
         | Act::DeleteClaims

@@ -41,6 +41,8 @@ fn acts_are_one_disruption_until_every_replica_has_caught_up() {
     drain: drain worker, uncordon worker
     node-pause: pause worker, unpause worker
     node-stop: stop worker, start worker
+    power-cut: cut the power of worker, restore the power of worker
+    power-cut: cut the power of worker, restore the power of worker
     dns-replace: replace the DNS servers
     apiserver-kill: kill the API server
     claims: scale from 3 to 2, scale from 2 to 3
@@ -84,12 +86,14 @@ fn a_good_run_is_recovered_from_and_written_to() {
     drain 2204 2208 2504
     node-pause - 705 4
     node-stop - 706 4
-    dns-replace - 705 4
+    power-cut 5010 5013 2004
+    power-cut 5010 5013 2004
+    dns-replace - 705 2004
     apiserver-kill - 705 4
     claims 1505 1512 4
     ");
     let overall = measures.ledger.expect("a ledger");
-    insta::assert_snapshot!(format!("{:?} {:.2}", overall.writes, overall.per_second), @"Outcomes { acknowledged: 117, rejected: 0, unknown: 32 } 1.58");
+    insta::assert_snapshot!(format!("{:?} {:.2}", overall.writes, overall.per_second), @"Outcomes { acknowledged: 137, rejected: 0, unknown: 40 } 1.56");
     let lag: Vec<_> = overall.lag_at_rest.iter().map(|it| (it.pod.as_str(), it.lag.p50_us, it.lag.max_us)).collect();
     assert_eq!(lag, [("mysql-1", 2_000, 2_000), ("mysql-2", 2_001, 2_001)]);
 }

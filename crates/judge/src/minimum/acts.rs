@@ -58,6 +58,10 @@ fn steps(case: &Case<'_>, scenario: Scenario) -> Vec<Step> {
             step("stop a node", |act| matches!(act, Act::StopNode { .. })),
             step("start the node", |act| matches!(act, Act::StartNode { .. })),
         ],
+        Scenario::PowerCut => vec![
+            step("cut the power of a node", |act| matches!(act, Act::CutPower { .. })),
+            step("restore the power of the node", |act| matches!(act, Act::RestorePower { .. })),
+        ],
         Scenario::DnsReplace => vec![step("replace the DNS servers", |act| *act == Act::RestartDns)],
         Scenario::ApiserverKill => vec![step("kill the API server", |act| *act == Act::RestartApiServer)],
         Scenario::Claims => vec![

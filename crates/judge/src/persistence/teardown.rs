@@ -17,7 +17,7 @@ const LATE_US: u64 = 10_000_000;
 
 pub(crate) const TEARDOWN_LEAVES_NOTHING: Check = Check {
     id: "persistence::teardown_leaves_nothing",
-    statement: "After the teardown no object, volume, container or network of the run MUST remain.",
+    statement: "After the teardown no object, volume, container, network or disk of the run MUST remain.",
     source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#limitations and \
              https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
     explain: "\

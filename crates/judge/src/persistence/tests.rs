@@ -246,7 +246,7 @@ fn with_claim_after_deletion(uid: &str, volume: &str) -> History {
 #[test]
 fn another_claim_or_volume_fails() {
     assert_snapshot!(with_claim_after_deletion("claim 1.2", "pv-new").expect(VOLUME, Fail), @"the claim data-mysql-1 had the uid claim 1.… before mysql-1 was gone in the scenario restart (#182) and claim 1.… after it");
-    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was bound to pv-data-mysql-1 before mysql-1 was gone in the scenario restart (#182) and is bound to pv-data-mysql-2 after it, which was the volume of data-mysql-2; the volume pv-data-mysql-2 was DELETED in the scenario claims (#1381) while the claim data-mysql-1 was bound to it");
+    assert_snapshot!(with_claim_after_deletion("claim 1.1", "pv-data-mysql-2").expect(VOLUME, Fail), @"data-mysql-1 was bound to pv-data-mysql-1 before mysql-1 was gone in the scenario restart (#182) and is bound to pv-data-mysql-2 after it, which was the volume of data-mysql-2; the volume pv-data-mysql-2 was DELETED in the scenario claims (#1593) while the claim data-mysql-1 was bound to it");
     assert!(
         with_claim_after_deletion("claim 1.1", "pv-new")
             .expect("identity::identity_survives_restart", Fail)

@@ -159,12 +159,7 @@ fn holds(case: &Case<'_>, account: &Account, pod: &str) -> Judged<Vec<u64>> {
 /// Checks that one reading of a table agrees with the account.
 fn agrees(account: &Account, answer: Seen<'_, Sql>) -> Judged<u64> {
     let (pod, seq) = (&answer.it.pod, answer.mark.seq);
-    match &answer.answer {
-        SqlAnswer::Error { code, .. } if NOT_THERE.contains(code) => {}
-        _ => drop(answer.rows().map_err(doubt)?),
-    }
-    answer.rows()?;
-    let (held, doubled) = (numbers(answer, "ids")?, numbers(answer, "duplicates")?);
+    let (held, doubled) = (held(answer)?, numbers(answer, "duplicates")?);
     let (lost, untold) = (account.acknowledged.subtract(&held), account.untold(&held));
     // If the account is not complete, a write that it lacks may have been sent.
     let phantom = if account.open.is_none() {
@@ -191,8 +186,19 @@ fn agrees(account: &Account, answer: Seen<'_, Sql>) -> Judged<u64> {
     Ok(seq)
 }
 
-fn some(ids: &Intervals) -> String {
+pub(super) fn some(ids: &Intervals) -> String {
     five_of(ids.iter().take(5), usize::try_from(ids.len()).unwrap_or(usize::MAX))
+}
+
+/// The writes in a table. A table that does not exist is a failure; a server that does not answer is not.
+pub(super) fn held(answer: Seen<'_, Sql>) -> Judged<Intervals> {
+    match &answer.answer {
+        SqlAnswer::Error { code, .. } if NOT_THERE.contains(code) => {}
+        _ => {
+            answer.rows().map_err(doubt)?;
+        }
+    }
+    numbers(answer, "ids")
 }
 
 fn numbers(answer: Seen<'_, Sql>, column: &str) -> Judged<Intervals> {

@@ -31,7 +31,7 @@ not get the signal; SOURCE_CONNECT_RETRY has its default of 60 s; or a liveness 
 
 /// All scenarios from which a workload must recover, with those that the ledger needs. `claims` is not among them: the
 /// pods that come back in it are meant to be empty.
-pub(super) const DISRUPTIVE: [Scenario; 14] = [
+pub(super) const DISRUPTIVE: [Scenario; 15] = [
     Scenario::Replicate,
     Scenario::Restart,
     Scenario::Unready,
@@ -43,6 +43,7 @@ pub(super) const DISRUPTIVE: [Scenario; 14] = [
     Scenario::Drain,
     Scenario::NodePause,
     Scenario::NodeStop,
+    Scenario::PowerCut,
     Scenario::DnsReplace,
     Scenario::ApiserverKill,
     Scenario::Settle,

@@ -37,6 +37,19 @@ impl Transactions {
         self.ours.beyond(&self.awaited).is_empty()
     }
 
+    /// The finding about a replica that has transactions of the primary which the primary itself lost.
+    pub(super) fn ahead(&self, primary: &str, pod: &str, cut: u32) -> Option<Finding> {
+        let ahead = self.theirs.subtract(&self.ours).of_origins(&self.ours);
+        let [first, second] = self.told;
+        (self.at_rest() && !ahead.is_empty()).then(|| {
+            let reason = format!(
+                "{pod} is ahead of {primary}: it has {ahead}, which {primary} lost by power cut {cut} (#{second}, \
+                 #{first})"
+            );
+            Finding::fail(reason, [second, first])
+        })
+    }
+
     /// Checks that the replica has the primary's transactions and no others. If somebody wrote meanwhile, the replica
     /// must have the set that it waited for, and the primary, when asked again, must have whatever the replica has
     /// beyond that. On MariaDB a replica need not name a former primary whose numbers are covered by the current one's;

@@ -102,6 +102,7 @@ fn the_sets_own_policy_lets_claims_go_when_it_is_scaled_down() {
         Checkpoint::Recovered { scenario } => {
             ![Scenario::ServerKill, Scenario::DeleteAll, Scenario::Claims].contains(scenario)
         }
+        Checkpoint::PowerCut { .. } => true,
         checkpoint => scaled_up(checkpoint),
     };
     other.clone().telling("mysql-2", since, "server_uuid", "another").expect(SURVIVES, Pass);

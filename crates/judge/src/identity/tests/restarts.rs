@@ -40,7 +40,7 @@ fn again(scenario: Scenario, uid: &str) -> History {
 
 #[test]
 fn containers_that_only_the_harness_had_start_again_pass() {
-    assert_snapshot!(History::good().expect(RESTARTS, Pass), @"in 23 pods no container restarted except mysql of mysql-1 (uid 1.2) by `hold mysql-1 un-Ready` (#285), mysql of mysql-0 (uid 0.3) by `kill the server in mysql-0` (#298), mysql of mysql-0 (uid 0.4) by `hold mysql-0 un-Ready` (#530)");
+    assert_snapshot!(History::good().expect(RESTARTS, Pass), @"in 23 pods no container restarted except mysql of mysql-1 (uid 1.2) by `hold mysql-1 un-Ready` (#285), mysql of mysql-0 (uid 0.3) by `kill the server in mysql-0` (#298), mysql of mysql-0 (uid 0.4) by `hold mysql-0 un-Ready` (#530), mysql of mysql-0 (uid 0.6) by `cut the power of worker` (#1201), mysql of mysql-1 (uid 1.7) by `cut the power of worker` (#1202) … (9 in all)");
     History::good_of(1).expect(RESTARTS, Pass);
     History::good_twice().expect(RESTARTS, Pass);
     History::parallel().expect(RESTARTS, Pass);

@@ -119,7 +119,7 @@ fn each_template_makes_a_claim_that_must_stay() {
     let lost = |history: &mut History| going(history, EventType::Modified, "logs-mysql-2", "second claim 2.1");
     assert_snapshot!(good.clone().preceded(asked(UP), lost).expect(SURVIVE, Fail), @"the claim logs-mysql-2 (uid second c…) was being deleted at #533, after the scale-down to 1 was requested (#498)");
     let kept = good.without(|what| of_claim(what, "second claim 2.1", EventType::Deleted));
-    assert_snapshot!(kept.expect(POLICY, Inconclusive), @"the claim logs-mysql-2 (uid second c…) was being deleted at #1388, but still existed after mysql-2 was gone (#1384), and the harness did not wait for its deletion");
+    assert_snapshot!(kept.expect(POLICY, Inconclusive), @"the claim logs-mysql-2 (uid second c…) was being deleted at #1600, but still existed after mysql-2 was gone (#1596), and the harness did not wait for its deletion");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_lost_stretch_leaves_it_open_and_excuses_nothing() {
 
 #[test]
 fn claims_that_go_with_their_set_fail() {
-    assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was being deleted at #1511, after the set's deletion was requested (#1503)");
+    assert_snapshot!(told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").expect(SURVIVE, Fail), @"the claim data-mysql-0 (uid claim 0.…) was being deleted at #1723, after the set's deletion was requested (#1715)");
     told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(SURVIVE, Inconclusive);
     // Claims of others, and those in the manifests, are deleted for other reasons.
     told(asked(Act::DeleteClaims), "backups", "claim of backups").expect(SURVIVE, Pass);
@@ -168,15 +168,15 @@ fn claims_that_go_with_their_set_fail() {
 #[test]
 fn a_teardown_that_did_not_come_to_the_claims_leaves_it_open() {
     let midway = told(asked(Act::DeleteClaims), "data-mysql-0", "claim 0.1").without(asked(Act::DeleteClaims));
-    assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#1503) did not reach the deletion of the claims");
+    assert_snapshot!(midway.expect(SURVIVE, Inconclusive), @"the teardown (#1715) did not reach the deletion of the claims");
     let none = History::good_of(1).without(|what| matches!(what, What::Object(event) if event.object_kind == KIND));
-    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set existed when its deletion was requested (#629)");
+    assert_snapshot!(none.expect(SURVIVE, Inconclusive), @"no claim of the set existed when its deletion was requested (#733)");
 }
 
 #[test]
 fn exactly_the_claims_of_the_pod_that_went_pass() {
-    assert_snapshot!(History::good().expect(POLICY, Pass), @"the claims of mysql-2 were deleted: data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed");
-    assert_snapshot!(History::good_of(1).expect(POLICY, Pass), @"the claims of mysql-0 were deleted: data-mysql-0 (DELETED at #564); there were no others");
+    assert_snapshot!(History::good().expect(POLICY, Pass), @"the claims of mysql-2 were deleted: data-mysql-2 (DELETED at #1590); data-mysql-0, data-mysql-1 stayed");
+    assert_snapshot!(History::good_of(1).expect(POLICY, Pass), @"the claims of mysql-0 were deleted: data-mysql-0 (DELETED at #668); there were no others");
 }
 
 #[test]
@@ -213,14 +213,14 @@ fn staying() -> History {
 
 #[test]
 fn a_claim_that_does_not_go_fails_where_it_was_awaited() {
-    assert_snapshot!(staying().expect(POLICY, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) still existed after mysql-2 was gone (#1376), and the harness did not wait for its deletion");
+    assert_snapshot!(staying().expect(POLICY, Inconclusive), @"the claim data-mysql-2 (uid claim 2.…) still existed after mysql-2 was gone (#1588), and the harness did not wait for its deletion");
     let awaited = |what: &'static str| {
         move |history: &mut History| {
             history.expired(what, "there, and not told to go");
         }
     };
     let in_vain = staying().preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
-    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) still existed after mysql-2 was gone (#1376): `the claim data-mysql-2 gone` was not reached within 300.0 s; last seen: there, and not told to go (#1380)");
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) still existed after mysql-2 was gone (#1588): `the claim data-mysql-2 gone` was not reached within 300.0 s; last seen: there, and not told to go (#1592)");
     staying().preceded(proved(AWAY), awaited("the claim data-mysql-20 gone")).expect(POLICY, Inconclusive);
     staying()
         .preceded(proved(AWAY), |history| {
@@ -229,7 +229,7 @@ fn a_claim_that_does_not_go_fails_where_it_was_awaited() {
         .expect(POLICY, Inconclusive);
     let told = |history: &mut History| going(history, EventType::Modified, "data-mysql-2", "claim 2.1");
     let told = staying().preceded(proved(AWAY), told).preceded(proved(AWAY), awaited("the claim data-mysql-2 gone"));
-    assert_snapshot!(told.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1380, but still existed after mysql-2 was gone (#1376): `the claim data-mysql-2 gone` was not reached within 300.0 s; last seen: there, and not told to go (#1381)");
+    assert_snapshot!(told.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1592, but still existed after mysql-2 was gone (#1588): `the claim data-mysql-2 gone` was not reached within 300.0 s; last seen: there, and not told to go (#1593)");
     let lost = staying().lost(KIND, proved(AWAY));
     lost.preceded(proved(AWAY), awaited("the claim data-mysql-2 gone")).expect(POLICY, Inconclusive);
 }
@@ -240,15 +240,15 @@ fn a_claim_whose_pod_did_not_go_is_not_to_blame() {
     let stuck = staying().without(there).preceded(proved(AWAY), |history| {
         history.expired("the claim data-mysql-2 gone", "there, and not told to go");
     });
-    assert_snapshot!(stuck.expect(POLICY, Inconclusive), @"mysql-2 was not seen to be gone after the scale-down (#1373)");
+    assert_snapshot!(stuck.expect(POLICY, Inconclusive), @"mysql-2 was not seen to be gone after the scale-down (#1585)");
 }
 
 #[test]
 fn a_claim_that_goes_too_early_or_without_its_pod_fails() {
-    assert_snapshot!(told(asked(AWAY), "data-mysql-2", "claim 2.1").expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1373, before the scale-down was requested (#1374)");
-    assert_snapshot!(told(proved(AWAY), "data-mysql-1", "claim 1.1").expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was being deleted at #1380, while only the claims that mysql-2 had at #1373 had to be deleted");
-    assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was being deleted at #1381, while only the claims that mysql-2 had at #1373 had to be deleted");
-    assert_snapshot!(told(asked(FREED), "data-mysql-0", "claim 0.1").expect(POLICY, Inconclusive), @"the claim data-mysql-0 (uid claim 0.…) was already being deleted (#1370) before #1371");
+    assert_snapshot!(told(asked(AWAY), "data-mysql-2", "claim 2.1").expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1585, before the scale-down was requested (#1586)");
+    assert_snapshot!(told(proved(AWAY), "data-mysql-1", "claim 1.1").expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was being deleted at #1592, while only the claims that mysql-2 had at #1585 had to be deleted");
+    assert_snapshot!(told(asked(HELD), "data-mysql-0", "claim 0.1").expect(POLICY, Fail), @"the claim data-mysql-0 (uid claim 0.…) was being deleted at #1593, while only the claims that mysql-2 had at #1585 had to be deleted");
+    assert_snapshot!(told(asked(FREED), "data-mysql-0", "claim 0.1").expect(POLICY, Inconclusive), @"the claim data-mysql-0 (uid claim 0.…) was already being deleted (#1582) before #1583");
     told(asked(FREED), "data-mysql-2", "claim 2.1").expect(POLICY, Inconclusive);
     // A claim that is deleted after the scenario, and one of somebody else.
     told(asked(Act::Teardown), "data-mysql-0", "claim 0.1").expect(POLICY, Pass);
@@ -267,7 +267,7 @@ fn the_claim_of_a_pod_that_came_back_must_stay() {
         history.bound("data-mysql-2", "claim 2.7", "pv-new");
         going(history, EventType::Modified, "data-mysql-2", "claim 2.7");
     });
-    assert_snapshot!(again.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1385, while only the claims that mysql-2 had at #1373 had to be deleted");
+    assert_snapshot!(again.expect(POLICY, Fail), @"the claim data-mysql-2 (uid claim 2.…) was being deleted at #1597, while only the claims that mysql-2 had at #1585 had to be deleted");
 }
 
 #[test]
@@ -278,10 +278,10 @@ fn a_policy_that_was_not_seen_to_be_set_leaves_it_open() {
     let not_seen = History::good().without(proved(FREED)).preceded(asked(AWAY), |history| {
         history.expired("generation 8 seen", "generation 7 of 8");
     });
-    assert_snapshot!(not_seen.expect(POLICY, Inconclusive), @"no event shows that the set's controller saw the policy Delete (#1370): `generation 8 seen` was not reached within 300.0 s; last seen: generation 7 of 8 (#1372)");
+    assert_snapshot!(not_seen.expect(POLICY, Inconclusive), @"no event shows that the set's controller saw the policy Delete (#1582): `generation 8 seen` was not reached within 300.0 s; last seen: generation 7 of 8 (#1584)");
     History::good().lost(KIND, asked(HELD)).expect(POLICY, Inconclusive);
     let unbound = |what: &What| of_claim(what, "claim 0.1", EventType::Added);
-    assert_snapshot!(History::good().without(unbound).expect(POLICY, Inconclusive), @"the claim data-mysql-0 did not exist before #1370");
+    assert_snapshot!(History::good().without(unbound).expect(POLICY, Inconclusive), @"the claim data-mysql-0 did not exist before #1582");
 }
 
 /// The teardown also follows a scenario that was cut short, and deletes everything.
@@ -314,14 +314,14 @@ fn deleting(stays: &[&str]) -> History {
 
 #[test]
 fn claims_that_must_go_with_their_set_pass_when_they_do() {
-    assert_snapshot!(deleting(&[]).expect(POLICY, Pass), @"the claims of mysql-2 were deleted: data-mysql-2 (DELETED at #1378); data-mysql-0, data-mysql-1 stayed; the set's deletion deleted data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2");
+    assert_snapshot!(deleting(&[]).expect(POLICY, Pass), @"the claims of mysql-2 were deleted: data-mysql-2 (DELETED at #1590); data-mysql-0, data-mysql-1 stayed; the set's deletion deleted data-mysql-0, data-mysql-1, data-mysql-3, data-mysql-2");
     // Without a teardown nothing is known of it, and nothing is required.
     deleting(&[]).without(is_torn_down).expect(POLICY, Pass);
 }
 
 #[test]
 fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
-    assert_snapshot!(deleting(&["data-mysql-1"]).expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was not deleted after the set's deletion was requested (#1503), and the harness did not wait for its deletion");
+    assert_snapshot!(deleting(&["data-mysql-1"]).expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was not deleted after the set's deletion was requested (#1715), and the harness did not wait for its deletion");
     let awaited = |history: &mut History| {
         history.expired("the claim data-mysql-1 told to go", "there, and not told to go");
     };
@@ -334,12 +334,12 @@ fn claims_that_must_go_with_their_set_and_stay_fail_where_they_were_awaited() {
     });
     of_others.expect(POLICY, Inconclusive);
     let in_vain = deleting(&["data-mysql-1"]).preceded(asked(Act::DeleteClaims), awaited);
-    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not deleted after the set's deletion was requested (#1503): `the claim data-mysql-1 told to go` was not reached within 300.0 s; last seen: there, and not told to go (#1514)");
+    assert_snapshot!(in_vain.expect(POLICY, Fail), @"the claim data-mysql-1 (uid claim 1.…) was not deleted after the set's deletion was requested (#1715): `the claim data-mysql-1 told to go` was not reached within 300.0 s; last seen: there, and not told to go (#1726)");
     let lost = in_vain.clone().lost(KIND, asked(Act::DeleteClaims));
     lost.expect(POLICY, Inconclusive);
     in_vain.without(asked(Act::DeleteClaims)).expect(POLICY, Inconclusive);
     let early = deleting(&["data-mysql-1"]);
     let early = early
         .preceded(asked(Act::Teardown), |history| going(history, EventType::Modified, "data-mysql-1", "claim 1.1"));
-    assert_snapshot!(early.expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was already being deleted (#1503) before #1504");
+    assert_snapshot!(early.expect(POLICY, Inconclusive), @"the claim data-mysql-1 (uid claim 1.…) was already being deleted (#1715) before #1716");
 }

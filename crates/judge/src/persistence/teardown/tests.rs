@@ -98,7 +98,7 @@ fn a_list_that_was_taken_too_early_leaves_it_open() {
     listed_before(SnapshotOf::LeftoverObjects, |what| run_step(what, "delete the cluster")).expect(TEARDOWN, Pass);
     listed_before(SnapshotOf::LeftoverResources, cluster_deletion_ended).expect(TEARDOWN, Inconclusive);
     let unended = History::good().without(cluster_deletion_ended);
-    assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run created did not end (#1527)");
+    assert_snapshot!(unended.expect(TEARDOWN, Inconclusive), @"the deletion of the cluster that the run created did not end (#1739)");
     for act in [Act::Teardown, Act::DeleteClaims] {
         History::good().without(asked(act)).expect(TEARDOWN, Inconclusive);
     }
@@ -170,16 +170,16 @@ fn what_the_watches_see_long_after_the_list_fails() {
 #[test]
 fn a_cluster_of_the_runs_own_must_be_seen_to_go() {
     let unlisted = History::good().without(of_the_engine);
-    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"the remains of the cluster that the run created were not listed (#1528)");
+    assert_snapshot!(unlisted.expect(TEARDOWN, Inconclusive), @"the remains of the cluster that the run created were not listed (#1740)");
     let failed = unlisted.clone().failing("delete the cluster", "the engine does not answer");
-    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"the remains of the cluster that the run created were not listed: its deletion failed: the engine does not answer (#1528)");
+    assert_snapshot!(failed.expect(TEARDOWN, Inconclusive), @"the remains of the cluster that the run created were not listed: its deletion failed: the engine does not answer (#1740)");
     let unended = unlisted.clone().without(cluster_deletion_ended);
     let reason = unended.expect(TEARDOWN, Inconclusive);
     assert!(reason.starts_with("the remains of the cluster that the run created were not listed"), "{reason}");
     let midway = unlisted.without(|what| run_step(what, "delete the cluster"));
     assert_snapshot!(midway.expect(TEARDOWN, Inconclusive), @"the cluster that the run created was not deleted");
     let cluster = json!([{"kind": "cluster", "name": "steadfast-1", "held_by": "the engine does not answer"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"left after the teardown (#1529): cluster steadfast-1 (held by the engine does not answer)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverResources, &cluster).expect(TEARDOWN, Fail), @"left after the teardown (#1741): cluster steadfast-1 (held by the engine does not answer)");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn what_is_left_in_the_engine_fails_also_without_the_objects_list() {
 #[test]
 fn something_left_fails_and_is_named() {
     let claim = json!([{"kind": "PersistentVolumeClaim", "name": "data-mysql-0", "held_by": "example.org/keep"}]);
-    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"left after the teardown (#1524): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
+    assert_snapshot!(leaving(SnapshotOf::LeftoverObjects, &claim).expect(TEARDOWN, Fail), @"left after the teardown (#1736): PersistentVolumeClaim data-mysql-0 (held by example.org/keep)");
     let network = json!([{"kind": "network", "name": "kind", "held_by": null}]);
     leaving(SnapshotOf::LeftoverResources, &network).expect(TEARDOWN, Fail);
 }

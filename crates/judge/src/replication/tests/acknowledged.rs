@@ -21,14 +21,7 @@ fn holding(pod: &str, ids: &str, duplicates: &str) -> History {
 
 /// The ids in the table of a good run.
 fn held() -> String {
-    let told = History::good().records.into_iter().find_map(|record| match record.what {
-        What::Sql(sql) if sql.question == Question::Entries => match sql.answer {
-            SqlAnswer::Rows(rows) => rows[0].get("ids").cloned().flatten(),
-            _ => None,
-        },
-        _ => None,
-    });
-    told.expect("what the table holds")
+    History::good().entry_ids()
 }
 
 /// A good run in which one write has another outcome.
@@ -43,7 +36,7 @@ fn with_outcome(id: u64, outcome: &WriteOutcome) -> History {
 
 #[test]
 fn a_run_in_which_all_is_there_passes_and_names_what_was_done_to_it() {
-    assert_snapshot!(History::good().expect(LOST, Pass), @"all 117 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and no others (0 were refused, 32 had no answer), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; server-kill: kill the server in mysql-0; delete-all: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; node-pause: pause worker, unpause worker; node-stop: stop worker, start worker; dns-replace: replace the DNS servers; apiserver-kill: kill the API server; the longest time without an acknowledged write was 2.5 s");
+    assert_snapshot!(History::good().expect(LOST, Pass), @"all 137 acknowledged writes are on mysql-0, mysql-1, mysql-2, each once, and no others (0 were refused, 40 had no answer), over restart: delete mysql-2; restart: delete mysql-1; restart: delete mysql-0; unready: hold mysql-1 un-Ready, delete mysql-0, release mysql-1; server-kill: kill the server in mysql-0; delete-all: delete every pod at once; scale: scale from 3 to 1 … release mysql-0 (4 acts); grow: scale from 3 to 4; grow: scale from 4 to 3; roll: update the pods from index 2 on … delete mysql-2 (6 acts); drain: drain worker, uncordon worker; node-pause: pause worker, unpause worker; node-stop: stop worker, start worker; power-cut: cut the power of worker, restore the power of worker; power-cut: cut the power of worker, restore the power of worker; dns-replace: replace the DNS servers; apiserver-kill: kill the API server; the longest time without an acknowledged write was 2.5 s");
     // A single pod has no replica, but it has clients all the same.
     History::good_of(1).expect(LOST, Pass);
 }
@@ -63,8 +56,8 @@ fn what_was_left_out_is_named() {
 #[test]
 fn an_acknowledged_write_that_is_not_there_is_lost() {
     let without_first = held().replacen('1', "2", 1);
-    assert_snapshot!(holding("mysql-0", &without_first, "").expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 1 (#1498)");
-    assert_snapshot!(holding("mysql-2", &without_first, "").expect(LOST, Fail), @"mysql-2 lacks the acknowledged writes 1 (#1500)");
+    assert_snapshot!(holding("mysql-0", &without_first, "").expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 1 (#1710)");
+    assert_snapshot!(holding("mysql-2", &without_first, "").expect(LOST, Fail), @"mysql-2 lacks the acknowledged writes 1 (#1712)");
     holding("mysql-0", "", "").expect(LOST, Fail);
     let missing = error(1146, "Table 'steadfast.entries' doesn't exist");
     History::good().answering("mysql-0", Question::Entries, missing).expect(LOST, Fail);
@@ -72,7 +65,7 @@ fn an_acknowledged_write_that_is_not_there_is_lost() {
 
 #[test]
 fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
-    assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#1498)");
+    assert_snapshot!(holding("mysql-0", &format!("{},999999", held()), "").expect(LOST, Fail), @"mysql-0 has the writes 999999, which were refused or never sent (#1710)");
     with_outcome(3, &WriteOutcome::Rejected("1290: read only".into())).expect(LOST, Fail);
     // An unanswered write may or may not be there.
     with_outcome(3, &WriteOutcome::Unknown("timed out".into())).expect(LOST, Pass);
@@ -80,7 +73,7 @@ fn a_write_that_was_refused_or_never_sent_is_a_phantom() {
 
 #[test]
 fn a_write_that_is_there_twice_fails() {
-    assert_snapshot!(holding("mysql-0", &held(), "1-7").expect(LOST, Fail), @"mysql-0 has the writes 1, 2, 3, 4, 5 … (7 in all) more than once (#1498)");
+    assert_snapshot!(holding("mysql-0", &held(), "1-7").expect(LOST, Fail), @"mysql-0 has the writes 1, 2, 3, 4, 5 … (7 in all) more than once (#1710)");
 }
 
 #[test]
@@ -168,7 +161,7 @@ fn what_a_witness_cannot_know_of_decides_nothing_and_is_told() {
     // The known ids decide as before: the first one after the doubtful ids was acknowledged, the last one never sent.
     let mut lacking = Intervals::default();
     lacking.insert(10, 10);
-    assert_snapshot!(all_holding(witness_lost(), &moved.subtract(&lacking)).expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 10 (#1498); mysql-1 lacks the acknowledged writes 10 (#1499); mysql-2 lacks the acknowledged writes 10 (#1500)");
+    assert_snapshot!(all_holding(witness_lost(), &moved.subtract(&lacking)).expect(LOST, Fail), @"mysql-0 lacks the acknowledged writes 10 (#1710); mysql-1 lacks the acknowledged writes 10 (#1711); mysql-2 lacks the acknowledged writes 10 (#1712)");
     let mut beyond = moved.clone();
     beyond.insert(999_999, 999_999);
     all_holding(witness_lost(), &beyond).expect(LOST, Fail);
@@ -230,7 +223,7 @@ fn a_table_that_was_read_before_the_ledger_ended_says_nothing() {
         What::Sql(sql) if sql.question == Question::Entries && sql.pod == "mysql-1" => sql.took_us = 5_000_000,
         _ => {}
     });
-    assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for its writes before the ledger had ended (#1499)");
+    assert_snapshot!(early.expect(LOST, Inconclusive), @"mysql-1 was asked for its writes before the ledger had ended (#1711)");
     // A pod that is asked again after the end is judged by that answer alone.
     let nothing = row([("ids", "1"), ("duplicates", "")]);
     let again = History::good().told_before(is_table, |what| {

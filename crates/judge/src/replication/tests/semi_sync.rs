@@ -39,7 +39,7 @@ fn who_is_not_to_wait_is_skipped() {
 
 #[test]
 fn commits_that_wait_pass() {
-    assert_snapshot!(History::good().with_semi_sync().expect(WAIT, Pass), @"31 of 31 writes that were acknowledged at rest had waited for a replica");
+    assert_snapshot!(History::good().with_semi_sync().expect(WAIT, Pass), @"37 of 37 writes that were acknowledged at rest had waited for a replica");
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! Cuts the power of nodes, and gives it back.
+
+use futures::future::try_join_all;
+
+use super::context::Context;
+use super::error::ScenarioError;
+use crate::cluster::Disks;
+use crate::evidence::{Snapshot, SnapshotOf, What};
+
+impl Context {
+    /// The disks of the nodes.
+    pub(crate) fn disks(&self) -> Result<&Disks, ScenarioError> {
+        self.cluster.disks.as_ref().ok_or_else(|| ScenarioError::NoNode {
+            what: "cut from its power",
+            why: "the volumes of the nodes lie on no disk that can be cut".to_owned(),
+        })
+    }
+
+    /// Stops the file systems of nodes, then kills the nodes, and returns the records that show it. The order matters:
+    /// the kernel would still write the pages of a process that was killed first.
+    pub(crate) async fn cut_power(&self, nodes: &[String]) -> Result<Vec<u64>, ScenarioError> {
+        let cut = self.disks()?.cut(nodes).await?;
+        try_join_all(nodes.iter().map(|node| async { self.machines()?.kill(node).await.map_err(ScenarioError::from) }))
+            .await?;
+        let mut proof: Vec<u64> = cut.iter().map(|cut| self.snapshot(SnapshotOf::PowerCut, cut)).collect();
+        for node in nodes {
+            proof.push(self.node_is(node, "exited").await?);
+        }
+        Ok(proof)
+    }
+
+    /// Starts nodes whose power was cut, and returns the records that show that they are Ready, and what their disks
+    /// kept.
+    pub(super) async fn restore_power(&self, nodes: &[String]) -> Result<Vec<u64>, ScenarioError> {
+        let (machines, disks) = (self.machines()?, self.disks()?);
+        let leases = try_join_all(nodes.iter().map(|node| self.lease(node))).await?;
+        for node in nodes {
+            // An interrupted cut may have left it running.
+            machines.kill(node).await?;
+        }
+        disks.released(nodes).await?;
+        for node in nodes {
+            // One after the other, so that each gets its address back.
+            machines.start(node).await?;
+        }
+        let mut proof = Vec::new();
+        for (node, before) in nodes.iter().zip(&leases) {
+            proof.push(self.node_is(node, "running").await?);
+            proof.push(self.node_ready(node, before).await?);
+        }
+        // The disk is mounted before the kubelet starts.
+        let kept = disks.read(nodes).await?;
+        proof.extend(kept.iter().map(|kept| self.snapshot(SnapshotOf::PowerRestored, kept)));
+        Ok(proof)
+    }
+
+    fn snapshot(&self, of: SnapshotOf, value: &impl serde::Serialize) -> u64 {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        self.journal.log.record(What::Snapshot(Snapshot { of, value }))
+    }
+}
