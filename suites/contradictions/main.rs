@@ -26,6 +26,7 @@ mod names;
 mod orders;
 mod parallel;
 mod pods;
+mod power;
 mod reader;
 mod records;
 mod replicas;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         matrix::CLASSES,
         conformed::CLASSES,
         upgrades::CLASSES,
+        power::CLASSES,
     ];
     let classes = classes.into_iter().flatten().map(|class| trial(class.name, || class.judge()));
     let refused = reader::CLASSES.iter().map(|class| trial(class.name, || class.judge()));

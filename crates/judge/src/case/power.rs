@@ -21,7 +21,7 @@ pub(crate) struct PowerLoss<'a> {
     pub restoring: Option<Mark>,
     /// When it was proved that the power is back, and that the disks kept what was synced and lost what was not.
     pub restored: Option<Mark>,
-    /// The next cut, or the end of the log.
+    /// The next cut, or the end of the scenario.
     pub until: u64,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Case<'a> {
     pub(crate) fn some_power_losses(&self) -> Judged<Vec<PowerLoss<'a>>> {
         let losses = self.power_losses();
         if !losses.is_empty() {
-            return Ok(losses);
+            return self.misplaced(&losses).map_or(Ok(losses), Err);
         }
         Err(match self.run.left_out(Scenario::PowerCut) {
             Some(left_out) => Finding::skipped(format!("no power was cut: {}", left_out.why)),
@@ -68,15 +68,28 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// The inconclusive finding about an answer that does not follow the cut after which it claims to be asked.
+    fn misplaced(&self, losses: &[PowerLoss<'_>]) -> Option<Finding> {
+        self.sql().find_map(|sql| {
+            let Checkpoint::PowerCut { cut } = sql.checkpoint else { return None };
+            let (loss, seq) = (losses.iter().find(|loss| loss.number == cut), sql.mark.seq);
+            let follows = loss.is_some_and(|loss| loss.restoring.is_some_and(|it| it.seq < seq) && seq <= loss.until);
+            let reason = || format!("an answer of {} is not from after power cut {cut} (#{seq})", sql.pod);
+            (!follows).then(|| Finding::inconclusive(reason(), [seq]))
+        })
+    }
+
     /// The power cuts, in order.
     pub(crate) fn power_losses(&self) -> Vec<PowerLoss<'a>> {
         let acts = self.acts(|act| matches!(act, Act::CutPower { .. } | Act::RestorePower { .. }));
+        let (scenes, last) = (self.scenes(), self.timeline.last_seq);
         let mut losses: Vec<PowerLoss<'a>> = Vec::new();
         for Acted { act, asked, proved } in acts {
             let proved = proved.map(|(mark, _)| mark);
             match act {
                 Act::CutPower { nodes } => {
-                    let (number, until) = (losses.len().try_into().unwrap_or(u32::MAX - 1) + 1, self.timeline.last_seq);
+                    let number = losses.len().try_into().unwrap_or(u32::MAX - 1) + 1;
+                    let until = scenes.end(asked.seq).min(last);
                     losses.iter_mut().rev().take(1).for_each(|before| before.until = asked.seq);
                     losses.push(PowerLoss {
                         number,
@@ -113,8 +126,9 @@ impl<'a> Case<'a> {
         for claim in claims {
             let bound = self.timeline.claims.iter().rfind(|it| it.name == claim && it.added.seq < seq);
             let volume = bound.and_then(|bound| bound.volume_at(seq)).unwrap_or_default();
-            // The provisioner begins the name of a directory with that of its volume.
-            if volume.is_empty() || !on_disks.iter().any(|directory| directory.starts_with(volume)) {
+            // The provisioner names a directory after the volume, the namespace and the claim, with `_` in between.
+            let is_of = |directory: &String| directory.split('_').next() == Some(volume);
+            if volume.is_empty() || !on_disks.iter().any(is_of) {
                 let reason = format!("the volume of {claim} was not on a disk whose power was cut (#{seq})");
                 return Err(Finding::inconclusive(reason, [seq]));
             }

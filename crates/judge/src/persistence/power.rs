@@ -166,14 +166,11 @@ fn starts(case: &Case<'_>, loss: &PowerLoss<'_>, life: &PodLife) -> Judged<(u64,
     Err(Finding::fail(reason, [asked, restoring.seq, seq]))
 }
 
-/// When a pod was Ready with containers that started after a cut.
+/// Since when a pod is Ready with containers that started after a cut, if it stays Ready until the next one.
 fn ready_again(life: &PodLife, loss: &PowerLoss<'_>) -> Option<Mark> {
     let before = life.restarts_at(loss.asked.seq);
     let within = |mark: &Mark| loss.asked.seq < mark.seq && mark.seq <= loss.until;
-    let restarted = life.restarts.iter().find(|it| it.value > before && within(&it.since))?.since;
-    if life.ready_at(restarted.seq) {
-        return Some(restarted);
-    }
-    let ready = life.ready.iter().find(|it| it.value && it.since.seq > restarted.seq)?.since;
-    within(&ready).then_some(ready)
+    let restarted = life.restarts.iter().rfind(|it| it.value > before && within(&it.since))?.since;
+    let ready = life.ready.iter().rfind(|it| it.since.seq <= loss.until).filter(|it| it.value)?.since;
+    Some(if ready.seq < restarted.seq { restarted } else { ready })
 }

@@ -13,6 +13,8 @@ use crate::words::some_of;
 pub(super) struct Transactions {
     /// The set that the replica waited for.
     awaited: GtidSet,
+    /// The same, also if reaching it proves nothing.
+    told_to_wait_for: GtidSet,
     ours: GtidSet,
     theirs: GtidSet,
     /// The records of the primary's and the replica's answer.
@@ -24,11 +26,14 @@ impl Transactions {
     pub(super) fn of(case: &Case<'_>, checkpoint: &Checkpoint, primary: &str, pod: &str) -> Judged<Self> {
         let barrier = case.last_answer(pod, Question::Barrier, checkpoint)?;
         // A barrier that proves nothing does not oblige the replica to anything.
-        let awaited = if case.unproven(&barrier).is_some() { GtidSet::default() } else { read(barrier, "gtid_set")? };
+        let told_to_wait_for = read(barrier, "gtid_set");
+        let unproven = case.unproven(&barrier).is_some();
+        let awaited = if unproven { GtidSet::default() } else { told_to_wait_for.clone()? };
+        let told_to_wait_for = told_to_wait_for.unwrap_or_default();
         let (ours, theirs) = (executed(case, checkpoint, primary)?, executed(case, checkpoint, pod)?);
         let told = [ours.mark.seq, theirs.mark.seq];
         let (ours, theirs) = (read(ours, "gtid_executed")?, read(theirs, "gtid_executed")?);
-        Ok(Self { awaited, ours, theirs, told })
+        Ok(Self { awaited, told_to_wait_for, ours, theirs, told })
     }
 
     /// Whether nobody wrote on the primary after it was asked for the set that the replica waited for. Only then can
@@ -41,7 +46,9 @@ impl Transactions {
     pub(super) fn ahead(&self, primary: &str, pod: &str, cut: u32) -> Option<Finding> {
         let ahead = self.theirs.subtract(&self.ours).of_origins(&self.ours);
         let [first, second] = self.told;
-        (self.at_rest() && !ahead.is_empty()).then(|| {
+        // A primary that lost what it was known to have names a set that proves nothing, but nobody wrote since.
+        let at_rest = self.ours.beyond(&self.told_to_wait_for).is_empty();
+        (at_rest && !ahead.is_empty()).then(|| {
             let reason = format!(
                 "{pod} is ahead of {primary}: it has {ahead}, which {primary} lost by power cut {cut} (#{second}, \
                  #{first})"

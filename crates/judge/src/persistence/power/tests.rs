@@ -138,15 +138,15 @@ fn a_cut_after_a_pause_puts_nothing_at_risk() {
     quiet(AT_RISK_US / 4).expect(KEEPS, Pass);
 }
 
+fn budget(what: &mut What, ms: u64) {
+    if let What::Run(run) = what {
+        run.budgets.recovery_ms = ms;
+    }
+}
+
 #[test]
 fn a_server_that_starts_too_late_fails() {
-    let within = |ms: u64| {
-        History::good().edit(move |what| {
-            if let What::Run(run) = what {
-                run.budgets.recovery_ms = ms;
-            }
-        })
-    };
+    let within = |ms| History::good().edit(|what| budget(what, ms));
     assert_snapshot!(within(3_000).expect(STARTS, Fail), @"mysql-1 (uid 1.7) was Ready only 5.0 s after its power was back, not within 3.0 s (#1205); mysql-0 (uid 0.6) was Ready only 5.0 s after its power was back, not within 3.0 s (#1204); mysql-2 (uid 2.8) was Ready only 5.0 s after its power was back, not within 3.0 s (#1206); and 3 more like this");
     within(30_000).expect(STARTS, Pass);
 }
@@ -170,6 +170,44 @@ fn a_server_that_does_not_start_fails() {
     stays_away(Some(WaitOutcome::CutShort)).expect(STARTS, Inconclusive);
     stays_away(None).expect(STARTS, Inconclusive);
     stays_away(Some(WaitOutcome::Expired)).expect(KEEPS, Inconclusive);
+}
+
+#[test]
+fn a_server_that_does_not_stay_ready_has_not_started() {
+    let (mut restored, mut seen) = (false, 0);
+    let fallen = History::good().edit(|what| match what {
+        What::Fault(Fault { act: Act::RestorePower { .. }, proof: Some(_) }) => restored = true,
+        What::Object(event) if restored && seen < 2 && event.object["metadata"]["name"] == "mysql-1" => {
+            // It is Ready with its restart, and no longer then.
+            event.object["status"]["conditions"][0]["status"] = json!(["True", "False"][seen]);
+            seen += 1;
+        }
+        _ => {}
+    });
+    assert_snapshot!(fallen.expect(STARTS, Inconclusive), @"mysql-1 (uid 1.7) did not become Ready again after power cut 1 (#1192), and nobody waited for it");
+}
+
+#[test]
+fn answers_from_another_time_prove_nothing() {
+    let earlier = History::good().edit(|what| match what {
+        What::Sql(sql) if after(2)(&sql.checkpoint) => sql.checkpoint = Checkpoint::PowerCut { cut: 1 },
+        _ => {}
+    });
+    assert_snapshot!(earlier.expect(KEEPS, Inconclusive), @"an answer of mysql-1 is not from after power cut 1 (#1313)");
+    let mut cuts = 0;
+    let uncounted = History::good().without(|what| {
+        let cut = matches!(what, What::Fault(Fault { act: Act::CutPower { .. }, .. }));
+        cuts += u32::from(cut);
+        cut && cuts <= 2
+    });
+    uncounted.expect(KEEPS, Inconclusive);
+    uncounted.expect(STARTS, Inconclusive);
+}
+
+#[test]
+fn a_volume_is_not_another_one_whose_name_begins_alike() {
+    let alike = ["pv-data-mysql-0_x", "pv-data-mysql-10_x", "pv-data-mysql-2_x"];
+    snapshots(SnapshotOf::PowerCut, "volumes", json!(alike)).expect(KEEPS, Inconclusive);
 }
 
 #[test]

@@ -44,6 +44,16 @@ fn a_replica_that_has_what_its_primary_lost_is_ahead() {
 }
 
 #[test]
+fn a_primary_that_lost_what_it_was_known_to_have_is_behind() {
+    let (origin, last) = executed().rsplit_once('-').map(|(o, l)| (o.to_owned(), l.to_owned())).expect("a range");
+    let less = format!("{origin}-{}", last.parse::<u64>().expect("a number") - 2);
+    let lost = History::good().telling("mysql-0", after(1), "gtid_executed", &less);
+    let lost = ["mysql-1", "mysql-2"].into_iter().fold(lost, |it, pod| it.telling(pod, after(1), "gtid_set", &less));
+    let reason = lost.expect(AGREES, Fail);
+    assert!(reason.starts_with("mysql-1 is ahead of mysql-0: it has "), "{reason}");
+}
+
+#[test]
 fn a_replica_that_does_not_follow_fails() {
     let stays = History::good().telling("mysql-2", after(2), "reached", "0");
     assert_snapshot!(stays.expect(AGREES, Fail), @"mysql-2 did not reach the barrier `3e11fa47-71ca-11e1-9e33-c80aa9429560:1-26` after power cut 2 (#1314)");
