@@ -126,7 +126,7 @@ impl Disks {
     /// Shuts the file systems of these nodes down without a flush, all at once. Every access fails from then on.
     ///
     /// # Errors
-    /// When a node does not run.
+    /// When a node neither runs nor is paused.
     pub async fn cut(&self, nodes: &[String]) -> Result<Vec<PowerCut>, CommandError> {
         let told = self.tool(&["cut"], nodes).await?;
         Ok(nodes.iter().map(|node| power_cut(node, told.get(node).map_or(&[], Vec::as_slice))).collect())

@@ -127,7 +127,7 @@ impl Nodes {
         self.engine(&["stop", "-t", &seconds, node], SHUT_DOWN_WITHIN + DONE_WITHIN).await.map(drop)
     }
 
-    /// Kills all processes of a node at once, and waits for their end.
+    /// Kills all processes of a node at once, also if they are frozen, and waits for their end.
     ///
     /// # Errors
     /// When the engine fails.

@@ -16,12 +16,14 @@ impl Context {
         })
     }
 
-    /// Stops the file systems of nodes, then kills the nodes, and returns the records that show it. The order matters:
-    /// the kernel would still write the pages of a process that was killed first.
+    /// Freezes nodes, stops their file systems, then kills the nodes, and returns the records that show it. The order
+    /// matters. A server that runs while its file system fails may acknowledge what it cannot write, which no power cut
+    /// lets it do. And the kernel would still write the pages of a process that was killed first.
     pub(crate) async fn cut_power(&self, nodes: &[String]) -> Result<Vec<u64>, ScenarioError> {
+        let machines = self.machines()?;
+        try_join_all(nodes.iter().map(|node| machines.pause(node))).await?;
         let cut = self.disks()?.cut(nodes).await?;
-        try_join_all(nodes.iter().map(|node| async { self.machines()?.kill(node).await.map_err(ScenarioError::from) }))
-            .await?;
+        try_join_all(nodes.iter().map(|node| machines.kill(node))).await?;
         let mut proof: Vec<u64> = cut.iter().map(|cut| self.snapshot(SnapshotOf::PowerCut, cut)).collect();
         for node in nodes {
             proof.push(self.node_is(node, "exited").await?);

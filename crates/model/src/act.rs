@@ -100,8 +100,8 @@ pub enum Act {
         /// The node.
         node: String,
     },
-    /// Cut the power of nodes: stop the file systems below their volumes without writing anything more, then kill all
-    /// their processes. Proved by the kernel's message about each file system.
+    /// Cut the power of nodes: freeze all their processes, stop the file systems below their volumes without writing
+    /// anything more, then kill the processes. Proved by the kernel's message about each file system.
     CutPower {
         /// The nodes.
         nodes: Vec<String>,

@@ -22,10 +22,10 @@ pub(crate) const ACKNOWLEDGED_WRITES_SURVIVE_POWER_LOSS: Check = Check {
     explain: "\
 A server that acknowledges a write before it is on the disk loses it when the power fails. Deleting a pod does not show
 that, because the node still writes what is in its memory.
-While the witness writes, the file systems below the volumes of a node are shut down without a flush, and the node is
-killed and started again: first the primary's node, then all nodes of the set. Two files of the harness prove the cut:
-the one that was synced must be whole, and the one that was never synced must not. Then each server is asked for all
-writes. The check is inconclusive if a cut is not proved, if a volume was not on the disks, or if no write was
+While the witness writes, a node is frozen, the file system below its volumes is shut down without a flush, and the node
+is killed and started again: first the primary's node, then all nodes of the set. Two files of the harness prove each
+cut: the one that was synced must be whole, and the one that was never synced must not. Then each server is asked for
+all writes. The check is inconclusive if a cut is not proved, if a volume was not on the disks, or if no write was
 acknowledged just before.
 Common causes: innodb_flush_log_at_trx_commit or sync_binlog is not 1; the table is not InnoDB; or a disk acknowledges
 what is only in its cache.",
