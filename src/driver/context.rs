@@ -51,6 +51,8 @@ pub struct ClusterAccess {
     pub dns_servers: Mutex<Vec<(String, SocketAddr)>>,
     /// How long DNS may take to follow a change, in milliseconds.
     pub dns_budget_ms: u64,
+    /// The same for the names of addresses.
+    pub dns_reverse_budget_ms: u64,
     /// The release to upgrade nodes to, in a run that upgrades.
     pub newer: Option<Newer>,
 }

@@ -58,13 +58,18 @@ impl Context {
             .collect()
     }
 
-    /// Asks for these names until every answer is right, or until the budget and some slack have passed. Returns the
+    /// Asks for these names until every answer is right, or until the budget and some slack have passed. The names of
+    /// addresses have a budget of their own; while other answers are wrong after theirs, it is not awaited. Returns the
     /// answers of the last round.
     pub(crate) async fn resolve(&self, checkpoint: &Checkpoint, names: &[Name]) -> Vec<Dns> {
-        let limit = Duration::from_millis(self.cluster.dns_budget_ms) + SLACK;
+        let limit = |ms| Duration::from_millis(ms) + SLACK;
+        let [forward, reverse] = [self.cluster.dns_budget_ms, self.cluster.dns_reverse_budget_ms].map(limit);
         let begun = Instant::now();
         loop {
             let answers = self.resolve_once(checkpoint, names).await;
+            let mut wrong =
+                answers.iter().filter(|(right, _)| !right).map(|(_, dns)| dns.record_type == "PTR").peekable();
+            let limit = if wrong.peek().is_some() && wrong.all(|is_reverse| is_reverse) { reverse } else { forward };
             if answers.iter().all(|(right, _)| *right) || begun.elapsed() >= limit {
                 return answers.into_iter().map(|(_, answer)| answer).collect();
             }

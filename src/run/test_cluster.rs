@@ -16,7 +16,7 @@ use super::images::{Loader, taken_from_nodes, to_load};
 use super::listed::{Wanted, ready};
 use super::target::Target;
 use super::{RunError, dns, preflight};
-use crate::check::dns_budget_ms;
+use crate::check::{dns_budget_ms, dns_reverse_budget_ms};
 use crate::cluster::kind::{self, KindCluster, Shape};
 use crate::cluster::{Cluster, Disks, Lab, NodeImage, Nodes, feature_gates};
 use crate::driver::{ClusterAccess, Journal, Newer};
@@ -79,6 +79,8 @@ pub struct TestCluster {
     pub domain: String,
     /// How long DNS may take to follow a change, in milliseconds.
     pub dns_budget_ms: u64,
+    /// The same for the names of addresses.
+    dns_reverse_budget_ms: u64,
     /// How to find an existing cluster of a kubeconfig again.
     pub(super) place: Option<Place>,
 }
@@ -102,6 +104,7 @@ impl TestCluster {
             disks: self.disks.clone(),
             dns_servers: Mutex::new(dns_servers),
             dns_budget_ms: self.dns_budget_ms,
+            dns_reverse_budget_ms: self.dns_reverse_budget_ms,
             newer,
         }
     }
@@ -212,6 +215,7 @@ impl TestCluster {
             nodes: containers,
             disks,
             dns_budget_ms: dns_budget_ms(corefile, &domain),
+            dns_reverse_budget_ms: dns_reverse_budget_ms(corefile),
             dns,
             node_substitution: made.filter(|node| node.built).map(|node| node_substitution(&node)),
             gates,

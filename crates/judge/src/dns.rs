@@ -46,6 +46,11 @@ pub fn dns_budget_ms(corefile: Option<&str>, domain: &str) -> u64 {
     corefile.map_or_else(Budget::usual, |corefile| Budget::of(corefile, domain)).ms
 }
 
+/// The same for the names of addresses.
+pub fn dns_reverse_budget_ms(corefile: Option<&str>) -> u64 {
+    corefile.map_or_else(Budget::usual, Budget::of_addresses).ms
+}
+
 /// The cluster's DNS zone by this Corefile; `None` if it does not name one.
 pub fn dns_zone(corefile: &str) -> Option<String> {
     corefile::zone(corefile)
@@ -60,15 +65,24 @@ struct Zone<'c, 'e> {
 
 impl<'c, 'e> Zone<'c, 'e> {
     fn of(case: &'c Case<'e>) -> Judged<Self> {
-        Ok(Self { case, budget: budget(case)?, servers: Servers::of(case) })
+        Self::by(case, |corefile| Budget::of(corefile, &case.subject.domain))
+    }
+
+    /// What judging the names of addresses needs.
+    fn of_addresses(case: &'c Case<'e>) -> Judged<Self> {
+        Self::by(case, Budget::of_addresses)
+    }
+
+    fn by(case: &'c Case<'e>, of: impl Fn(&str) -> Budget) -> Judged<Self> {
+        Ok(Self { case, budget: budget(case, of)?, servers: Servers::of(case) })
     }
 }
 
 /// How long an old answer may be cached, by the Corefile that the run read.
-fn budget(case: &Case<'_>) -> Judged<Budget> {
+fn budget(case: &Case<'_>, of: impl Fn(&str) -> Budget) -> Judged<Budget> {
     let corefile = case.snapshot(SnapshotOf::Corefile);
     match corefile.as_ref().map(|corefile| &corefile.value) {
-        Some(Value::String(text)) => Ok(Budget::of(text, &case.subject.domain)),
+        Some(Value::String(text)) => Ok(of(text)),
         Some(Value::Bool(false)) => Ok(Budget::usual()),
         _ => Err(Finding::inconclusive("the Corefile was not read, so the cache time is unknown", [])),
     }

@@ -33,7 +33,7 @@ use steadfast_model::{image, mysql, object};
 
 pub use case_file::CaseFile;
 pub use catalogue::{CATALOGUE, UPGRADE_CHECKS, all, find};
-pub use dns::{dns_budget_ms, dns_zone};
+pub use dns::{dns_budget_ms, dns_reverse_budget_ms, dns_zone};
 pub use minimum::{Names, Need};
 pub use outcome::{CommonCause, Conclusion, Judged, Outcome, Summary};
 pub use spans::{Ended, Span, seconds_of};

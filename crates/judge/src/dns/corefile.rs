@@ -38,11 +38,20 @@ impl Budget {
 
     /// The budget for names in the cluster's zone, such as `cluster.local`, by this Corefile.
     pub(super) fn of(corefile: &str, domain: &str) -> Self {
-        let names = names_of(domain);
-        let Some(server) = server_of(corefile, &names) else {
+        Self::of_names(corefile, &names_of(domain), domain)
+    }
+
+    /// The budget for the names of addresses. kubeadm's Corefile turns the cache off for the cluster's zone only.
+    pub(super) fn of_addresses(corefile: &str) -> Self {
+        let [four, six] = ["in-addr.arpa", "ip6.arpa"].map(|zone| Self::of_names(corefile, zone, zone));
+        if six.ms > four.ms { six } else { four }
+    }
+
+    fn of_names(corefile: &str, names: &str, domain: &str) -> Self {
+        let Some(server) = server_of(corefile, names) else {
             return Self { ms: UNCACHED_MS, why: format!("the Corefile has no server for {domain}") };
         };
-        let cached = server.body.iter().find(|directive| directive.head[0] == "cache").map(|it| cached_s(it, &names));
+        let cached = server.body.iter().find(|directive| directive.head[0] == "cache").map(|it| cached_s(it, names));
         match cached {
             None => Self { ms: UNCACHED_MS, why: "the Corefile has no cache".to_owned() },
             Some(None) => Self { ms: UNCACHED_MS, why: format!("the Corefile's cache is off for {domain}") },

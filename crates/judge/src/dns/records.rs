@@ -85,7 +85,8 @@ after each disruption. The zones are in-addr.arpa and ip6.arpa, according to the
 must be among the answers. If other Services select the same pods, CoreDNS also returns their names, such as
 10-0-0-1.mysql-read.db.svc.cluster.local, as the specification requires; these are allowed. Another name of the
 governing Service belongs to another pod and is wrong, and so is a name outside the cluster's Services. The time until
-the answer is correct is compared with the Corefile's limit, as for addresses.
+the answer is correct is compared with the Corefile's limit for these zones: kubeadm caches them for 30 s, although it
+does not cache the cluster's own. Pods that exchange their addresses when their node restarts need that time.
 Common causes: spec.serviceName names another Service, so the pods' endpoints have no host name; the template sets
 `hostname`; or the Corefile's kubernetes plugin does not serve in-addr.arpa or ip6.arpa.",
     scenarios: &[Scenario::Deploy],
@@ -95,7 +96,7 @@ Common causes: spec.serviceName names another Service, so the pods' endpoints ha
 
 fn ptr_points_back(file: &CaseFile<'_>) -> Finding {
     judged(file, |case, assessment| {
-        let (zone, mut told) = (Zone::of(case)?, Told::default());
+        let (zone, mut told) = (Zone::of_addresses(case)?, Told::default());
         let (pointers, mut led_back) = (Pointers::of(case), BTreeSet::new());
         let askings = case.askings_for("PTR");
         if askings.is_empty() {

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::Verdict::{Fail, Inconclusive, Pass, Skipped};
 use crate::evidence::{Act, Checkpoint, Dns, DnsAnswer, SnapshotOf, Subject, Transport, What};
 use crate::history::{History, NAMESPACE, PODS, subject};
-use crate::{dns_budget_ms, dns_zone};
+use crate::{dns_budget_ms, dns_reverse_budget_ms, dns_zone};
 
 const SERVICE: &str = "dns::service_resolves_to_ready_pods";
 const POD: &str = "dns::each_pod_has_its_name";
@@ -337,6 +337,11 @@ fn a_name_that_outlives_its_pod_fails() {
 fn the_corefile_says_how_long_to_ask_and_in_which_zone() {
     let corefile = ". {\n  kubernetes corp.example\n  cache 30\n}\n";
     assert_eq!(dns_budget_ms(Some(corefile), "corp.example"), 35_000);
+    let of_kubeadm = ". {\n  cache 30 {\n    disable success cluster.local\n    disable denial cluster.local\n  }\n}\n";
+    assert_eq!(dns_budget_ms(Some(of_kubeadm), "cluster.local"), 2_000);
+    assert_eq!([dns_reverse_budget_ms(Some(of_kubeadm)), dns_reverse_budget_ms(None)], [35_000, 35_000]);
+    let off = of_kubeadm.replace("cluster.local", "in-addr.arpa ip6.arpa");
+    assert_eq!([dns_budget_ms(Some(&off), "cluster.local"), dns_reverse_budget_ms(Some(&off))], [35_000, 2_000]);
     assert_eq!(dns_zone(corefile).as_deref(), Some("corp.example"));
     assert_eq!(dns_zone(""), None);
 }
