@@ -66,7 +66,9 @@ pub(crate) fn spans(evidence: &Evidence) -> Vec<Span<'_>> {
 /// The total duration of these scenarios in seconds. Each scenario counts once.
 pub fn seconds_of(spans: &[Span<'_>], scenarios: impl IntoIterator<Item = Scenario>) -> f64 {
     let wanted: std::collections::BTreeSet<Scenario> = scenarios.into_iter().collect();
-    spans.iter().filter(|span| span.scenario.is_some_and(|it| wanted.contains(&it))).map(Span::seconds).sum()
+    let took = spans.iter().filter(|span| span.scenario.is_some_and(|it| wanted.contains(&it))).map(Span::seconds);
+    // The sum of no numbers would be -0.
+    took.fold(0.0, |sum, seconds| sum + seconds)
 }
 
 /// A scenario's step with the scenario's name contains all its other steps. `run` is not a scenario: it contains all
