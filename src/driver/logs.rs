@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
 use super::context::Context;
-use crate::evidence::{ContainerLog, Snapshot, SnapshotOf, What};
+use crate::evidence::{ContainerLog, SnapshotOf};
 
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
@@ -84,8 +84,7 @@ impl Context {
         });
         let words = join_all(pods.iter().map(|(pod, uid)| self.last_words_of(pod, uid))).await;
         for log in words.into_iter().flatten() {
-            let value = serde_json::to_value(log).unwrap_or_default();
-            self.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::ContainerLog, value }));
+            self.snapshot(SnapshotOf::ContainerLog, &log);
         }
     }
 

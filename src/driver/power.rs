@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use super::context::Context;
 use super::error::ScenarioError;
 use crate::cluster::Disks;
-use crate::evidence::{Snapshot, SnapshotOf, What};
+use crate::evidence::SnapshotOf;
 
 impl Context {
     /// The disks of the nodes.
@@ -54,10 +54,5 @@ impl Context {
         let kept = disks.read(nodes).await?;
         proof.extend(kept.iter().map(|kept| self.snapshot(SnapshotOf::PowerRestored, kept)));
         Ok(proof)
-    }
-
-    fn snapshot(&self, of: SnapshotOf, value: &impl serde::Serialize) -> u64 {
-        let value = serde_json::to_value(value).unwrap_or_default();
-        self.journal.log.record(What::Snapshot(Snapshot { of, value }))
     }
 }

@@ -13,8 +13,8 @@ use super::disrupt::failed;
 use super::error::ScenarioError;
 use super::servers::{column, first};
 use crate::evidence::{
-    Checkpoint, ComponentSummary, Dns, DnsAnswer, NameAnswer, Question, ServerSummary, Snapshot, SnapshotOf, SqlAnswer,
-    Stage, State, What,
+    Checkpoint, ComponentSummary, Dns, DnsAnswer, NameAnswer, Question, ServerSummary, SnapshotOf, SqlAnswer, Stage,
+    State,
 };
 use crate::mysql::statements;
 use crate::mysql::status::ReplicaStatus;
@@ -46,8 +46,7 @@ impl Context {
         let mut state = self.objects(stage).await?;
         state.servers = servers;
         state.answers = answers.into_iter().map(name_answer).collect();
-        let value = serde_json::to_value(&state).unwrap_or_default();
-        self.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::State, value }));
+        self.snapshot(SnapshotOf::State, &state);
         Ok(state)
     }
 

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, Patch, PatchParams};
+use serde::Serialize;
 use serde_json::json;
 
 use super::context::Context;
@@ -107,8 +108,12 @@ impl Context {
 
     /// Records the state of a node, or of the API server on it.
     pub(crate) fn node_state(&self, of: SnapshotOf, node: &str, state: &str) -> u64 {
-        let state = NodeState { node: node.to_owned(), state: state.to_owned() };
-        let value = serde_json::to_value(state).unwrap_or_default();
+        self.snapshot(of, &NodeState { node: node.to_owned(), state: state.to_owned() })
+    }
+
+    /// Records a snapshot, and returns its record.
+    pub(crate) fn snapshot(&self, of: SnapshotOf, value: &impl Serialize) -> u64 {
+        let value = serde_json::to_value(value).unwrap_or_default();
         self.journal.log.record(What::Snapshot(Snapshot { of, value }))
     }
 }

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use crate::driver::disrupt::quiet;
 use crate::driver::{Context, InjectionPoint, ScenarioError};
-use crate::evidence::{Act, Checkpoint, Scenario, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, Checkpoint, Scenario, SnapshotOf};
 use crate::record::WaitStatus;
 use crate::workload::apply;
 
@@ -40,8 +40,7 @@ async fn apply_all(context: &Context) -> Result<u64, ScenarioError> {
     let applied =
         apply(&context.cluster.client, &context.workload.manifests, &context.workload.subject.namespace, &mut made)
             .await?;
-    let value = serde_json::to_value(applied).unwrap_or_default();
-    Ok(context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::Applied, value })))
+    Ok(context.snapshot(SnapshotOf::Applied, &applied))
 }
 
 /// Waits until every pod of the StatefulSet is Ready. The time limit starts again for each pod.

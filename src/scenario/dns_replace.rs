@@ -12,7 +12,7 @@ use super::recover::recovered;
 use crate::driver::disrupt::failed;
 use crate::driver::placement::DNS_SERVERS;
 use crate::driver::{Context, ScenarioError};
-use crate::evidence::{Act, DnsServer, Scenario, Snapshot, SnapshotOf, What};
+use crate::evidence::{Act, DnsServer, Scenario, SnapshotOf};
 use crate::object::has_condition;
 use crate::record::WaitStatus;
 use crate::workload::by_uid;
@@ -95,8 +95,7 @@ fn replicas_rolled_out(deployment: &Deployment) -> Option<i32> {
 fn ask_from_now_on(context: &Context, servers: Vec<DnsServer>) -> u64 {
     let asked = servers.iter().map(|server| (server.name.clone(), SocketAddr::new(server.address, 53))).collect();
     *context.cluster.dns_servers.lock().unwrap_or_else(PoisonError::into_inner) = asked;
-    let value = serde_json::to_value(servers).unwrap_or_default();
-    context.journal.log.record(What::Snapshot(Snapshot { of: SnapshotOf::DnsServers, value }))
+    context.snapshot(SnapshotOf::DnsServers, &servers)
 }
 
 /// A server that can be asked. A pod that is being deleted still reports Ready, so it does not count.

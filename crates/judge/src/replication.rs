@@ -23,7 +23,7 @@ use super::{CaseFile, Check, Finding};
 use crate::evidence::{Checkpoint, Mark, Question, Scenario, Sql, SqlAnswer, Subject};
 use crate::mysql::status::ReplicaStatus;
 
-pub(super) use account::Account;
+pub(super) use account::{Account, held, some};
 pub(super) use acknowledged::NO_ACKNOWLEDGED_WRITE_IS_LOST;
 pub(super) use budget::RECOVERS_WITHIN_BUDGET;
 pub(super) use joins::NEW_REPLICA_JOINS;

@@ -5,7 +5,7 @@ use crate::case::{Case, PowerLoss, Seen, unasked};
 use crate::evidence::{Mark, PodLife, Question, Scenario, Sql};
 use crate::minimum::Need;
 use crate::mysql::intervals::Intervals;
-use crate::replication::PowerAccount;
+use crate::replication::{PowerAccount, held, some};
 use crate::words::{seconds, short};
 use crate::{CaseFile, Check, Finding};
 
@@ -86,7 +86,7 @@ fn kept(case: &Case<'_>, account: &PowerAccount, loss: &PowerLoss<'_>, pod: &str
     }
     let caught_up = account.caught_up(case, pod, &checkpoint)?;
     let counts = all_of(answers.iter().filter(|answer| answer.mark.seq > caught_up).map(|answer| {
-        let held = PowerAccount::held(*answer)?;
+        let held = held(*answer)?;
         let wanted = account.acknowledged_before(case.earliest_asked_us(answer));
         let lost: Intervals = wanted.subtract(&held);
         if lost.is_empty() {
@@ -97,7 +97,7 @@ fn kept(case: &Case<'_>, account: &PowerAccount, loss: &PowerLoss<'_>, pod: &str
             "{pod} lost {} of {} acknowledged writes by power cut {number} of {nodes}: {} (#{asked}, #{seq})",
             lost.len(),
             wanted.len(),
-            PowerAccount::some(&lost)
+            some(&lost)
         );
         Err(Finding::fail(reason, [asked, seq]))
     }))?;

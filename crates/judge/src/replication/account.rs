@@ -186,12 +186,12 @@ fn agrees(account: &Account, answer: Seen<'_, Sql>) -> Judged<u64> {
     Ok(seq)
 }
 
-pub(super) fn some(ids: &Intervals) -> String {
+pub(crate) fn some(ids: &Intervals) -> String {
     five_of(ids.iter().take(5), usize::try_from(ids.len()).unwrap_or(usize::MAX))
 }
 
 /// The writes in a table. A table that does not exist is a failure; a server that does not answer is not.
-pub(super) fn held(answer: Seen<'_, Sql>) -> Judged<Intervals> {
+pub(crate) fn held(answer: Seen<'_, Sql>) -> Judged<Intervals> {
     match &answer.answer {
         SqlAnswer::Error { code, .. } if NOT_THERE.contains(code) => {}
         _ => {

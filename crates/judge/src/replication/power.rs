@@ -1,12 +1,11 @@
 //! Whether replicas agree with their primary after a loss of power.
 
-use super::account::{held, some};
 use super::contents::{Transactions, same_tables};
 use super::rows::same_rows;
 use super::{has_replicas, reached, reached_barrier};
 use crate::assessment::{Assessment, Judged, judged};
-use crate::case::{Case, PowerLoss, Seen, doubt, unasked};
-use crate::evidence::{Checkpoint, Question, Scenario, Sql, WriteOutcome};
+use crate::case::{Case, PowerLoss, doubt, unasked};
+use crate::evidence::{Checkpoint, Question, Scenario, WriteOutcome};
 use crate::ledger::Ledger;
 use crate::minimum::Need;
 use crate::mysql::intervals::Intervals;
@@ -115,15 +114,5 @@ impl PowerAccount {
         let barrier = barrier.ok_or_else(|| unasked(pod, Question::Barrier, checkpoint))?;
         let status = || case.last_answer(pod, Question::ReplicaStatus, checkpoint);
         reached(case, barrier, status).map(|mark| mark.seq).map_err(doubt)
-    }
-
-    /// The writes that a server has.
-    pub(crate) fn held(answer: Seen<'_, Sql>) -> Judged<Intervals> {
-        held(answer)
-    }
-
-    /// Some of these ids, for people.
-    pub(crate) fn some(ids: &Intervals) -> String {
-        some(ids)
     }
 }
